@@ -1,0 +1,64 @@
+// How long a step takes, and why.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/time.hpp"
+#include "tessera/cost/cost_specs.hpp"
+#include "tessera/cost/step_shape.hpp"
+#include "tessera/hardware/gpu.hpp"
+#include "tessera/model/model.hpp"
+
+namespace tessera {
+
+// What limits an operation.
+enum class Bound { compute, memory, overhead, link };
+template <>
+struct EnumNames<Bound> {
+  static constexpr std::array<std::string_view, 4> names{"compute", "memory", "overhead", "link"};
+};
+
+// A step's time, split by what bounds its operations; the parts sum to it exactly.
+struct StepTime {
+  Duration compute;
+  Duration memory;
+  Duration overhead;
+  Duration link;
+  [[nodiscard]] Duration total() const { return compute + memory + overhead + link; }
+  friend bool operator==(const StepTime&, const StepTime&) = default;
+};
+
+// One operation of a step, all layers together.
+struct OperationTime {
+  std::string_view name;    // of DESIGN's list: qkv_proj, attention, mlp_up, …
+  std::string_view phase;   // "prefill", "decode", or "all" where both run as one
+  std::int64_t layers = 1;
+  double flops = 0.0;
+  double bytes = 0.0;
+  Duration time;
+  Bound bound = Bound::overhead;
+};
+
+class CostModel {
+ public:
+  CostModel() = default;
+  CostModel(const CostModel&) = delete;
+  CostModel& operator=(const CostModel&) = delete;
+  virtual ~CostModel() = default;
+
+  // Context enters only as integer coefficients times StepShape's sums, all else as a function of
+  // token and sequence counts rounded once, so that a span of steps sums in closed form.
+  // Not const: a model may remember what it has worked out. One model a thread.
+  [[nodiscard]] virtual StepTime step(const StepShape& shape) = 0;
+  // The operations that step() adds up; their times sum to its total.
+  [[nodiscard]] virtual std::vector<OperationTime> operations(const StepShape& shape) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
+                                                         const ModelSpec& model,
+                                                         const PrecisionSpec& precision);
+
+}  // namespace tessera

@@ -1,0 +1,51 @@
+// The settings of every cost model. The variant CostSpec is their registry.
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "tessera/core/spec.hpp"
+#include "tessera/core/time.hpp"
+
+namespace tessera {
+
+// Every operation takes its launch and the roofs that its FLOPs and bytes meet; then what the
+// engine adds to each step.
+struct RooflineCostSpec {
+  static constexpr std::string_view kind = "roofline";
+  static constexpr std::string_view summary =
+      "each operation from its FLOPs and bytes and the GPU's measured efficiencies";
+  Duration step_overhead = Duration::microseconds(1000);
+  Duration sequence_overhead = Duration::microseconds(5);
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("step_overhead", self.step_overhead, at_least(Duration{}),
+            "the engine's own time a step (scheduling, launch gaps)");
+    v.field("sequence_overhead", self.sequence_overhead, at_least(Duration{}),
+            "the engine's own time a sequence of a step (sampling, detokenising)");
+  }
+};
+
+// base + per_token · new tokens + per_context_token · Σ context of decodes + per_sequence · entries
+struct AffineCostSpec {
+  static constexpr std::string_view kind = "affine";
+  static constexpr std::string_view summary = "a base time and a price per token";
+  Duration base = Duration::milliseconds(10);
+  Duration per_token = Duration::microseconds(100);
+  Duration per_context_token = Duration::nanoseconds(100);
+  Duration per_sequence;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("base", self.base, at_least(Duration{}), "a step");
+    v.field("per_token", self.per_token, at_least(Duration{}), "a new token, prefill and decode");
+    v.field("per_context_token", self.per_context_token, at_least(Duration{}),
+            "a token of context that a decode reads");
+    v.field("per_sequence", self.per_sequence, at_least(Duration{}), "a sequence of the step");
+  }
+};
+
+using CostSpec = std::variant<RooflineCostSpec, AffineCostSpec>;
+
+}  // namespace tessera

@@ -1,0 +1,25 @@
+// Runs a scenario.
+#pragma once
+
+#include <variant>
+
+#include "tessera/core/diagnostic.hpp"
+#include "tessera/engine/recorder.hpp"
+#include "tessera/engine/scenario.hpp"
+#include "tessera/memory/memory_plan.hpp"
+#include "tessera/workload/request_source.hpp"
+
+namespace tessera {
+
+// How the scenario divides each device's memory. Config checks it before a run.
+[[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
+
+// Simulates until every request has ended. Precondition: the scenario is valid (load_scenario, or
+// as careful); its memory plan fits. Throws InvariantViolation where the simulator itself errs.
+void simulate(const Scenario& scenario, RequestSource& source, Recorder& recorder);
+
+// The same with the scenario's own workload. Throws BadInput for a bad trace file; adds what the
+// user should hear to `notes`.
+void simulate(const Scenario& scenario, Recorder& recorder, Diagnostics& notes);
+
+}  // namespace tessera

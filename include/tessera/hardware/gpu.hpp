@@ -1,0 +1,120 @@
+// One GPU as plain values: what its data sheet says, and what was measured of it.
+#pragma once
+
+#include <string>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/core/spec.hpp"
+#include "tessera/core/time.hpp"
+
+namespace tessera {
+
+// The data sheet's dense peak rates. 0: the card has no such units.
+struct PeakRates {
+  Flops fp32;
+  Flops fp16;
+  Flops bf16;
+  Flops int8;
+  Flops int4;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    const auto rate = at_least(Flops{0.0});
+    v.required("fp32", self.fp32, rate, "FP32 peak without tensor cores");
+    v.required("fp16", self.fp16, rate, "FP16 peak with FP32 or FP16 accumulation, dense");
+    v.field("bf16", self.bf16, rate, "BF16 peak; 0 where the card only emulates it");
+    v.field("int8", self.int8, rate, "INT8 peak, dense; 0 where it has none");
+    v.field("int4", self.int4, rate, "INT4 peak, dense; 0 where it has none");
+  }
+};
+
+// How close a kernel comes to the peaks: an operation of F FLOPs and B bytes takes
+//   launch + ((F / (peak·compute))^q + (B / (bandwidth·memory))^q)^(1/q),
+// the q-norm of the two roofs: q = 1 adds them, a large q takes the greater one.
+struct KernelEfficiency {
+  double compute = 0.5;  // of the peak rate of the compute precision
+  double memory = 0.8;   // of the memory's peak bandwidth
+  Duration launch = Duration::microseconds(5);  // a kernel's own intercept
+  double norm = 1.0;     // q above
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("compute", self.compute, within(0.0, 1.5), "reached share of the compute peak");
+    v.field("memory", self.memory, within(0.0, 1.5), "reached share of the bandwidth peak");
+    v.field("launch", self.launch, at_least(Duration{}), "intercept of one kernel");
+    v.field("norm", self.norm, between(1.0, 64.0),
+            "q of the roofs' q-norm: 1 adds them, a large q takes the greater");
+  }
+};
+
+struct GpuSpec {
+  std::string name = "custom";
+  std::string architecture;      // "Turing"
+  std::string compute_capability;  // "7.5"
+  std::int64_t tensor_cores = 0;
+  std::int64_t cuda_cores = 0;
+  std::int64_t multiprocessors = 0;
+  PeakRates peak;
+  Bytes memory;          // what programs can use of it, with ECC as it is shipped
+  std::string memory_type;         // "GDDR6"
+  Bandwidth memory_bandwidth;      // of the data sheet
+  Bandwidth link_bandwidth;        // to the host, one direction, of the data sheet
+  Bandwidth link_measured;         // what copies reach
+  Power power;
+  double price_per_hour = 0.0;  // US dollars, on demand; 0: not known
+  Bytes context_memory;  // driver and CUDA context of one process, outside PyTorch
+  // Measured efficiencies by class of operation.
+  KernelEfficiency gemm;             // fp16 and quantised matrix products
+  KernelEfficiency gemm_fp32;
+  KernelEfficiency gemm_int8;        // integer arithmetic, compute: int8
+  KernelEfficiency attention_prefill;
+  KernelEfficiency attention_decode;
+  KernelEfficiency elementwise;      // norms, activations, residuals, rope, copies
+  double dequantisation = 0.75;  // reached share of `gemm.memory` when 4-bit weights are unpacked
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("name", self.name, "the name that appears in results");
+    v.field("architecture", self.architecture, "the maker's name of the generation");
+    v.field("compute_capability", self.compute_capability, "CUDA's");
+    v.field("tensor_cores", self.tensor_cores, at_least(std::int64_t{0}), "count");
+    v.field("cuda_cores", self.cuda_cores, at_least(std::int64_t{0}), "count");
+    v.field("multiprocessors", self.multiprocessors, at_least(std::int64_t{0}), "count");
+    v.required("peak", self.peak, "peak rates of the data sheet");
+    v.required("memory", self.memory, more_than(Bytes{0}),
+               "usable device memory (what nvidia-smi shows as total), with ECC as shipped");
+    v.field("memory_type", self.memory_type, "kind of memory");
+    v.required("memory_bandwidth", self.memory_bandwidth, more_than(Bandwidth{0.0}),
+               "peak of the data sheet");
+    v.field("link_bandwidth", self.link_bandwidth, at_least(Bandwidth{0.0}),
+            "to the host, one direction, peak");
+    v.field("link_measured", self.link_measured, at_least(Bandwidth{0.0}),
+            "to the host, one direction, reached by copies");
+    v.field("power", self.power, at_least(Power{0.0}), "board limit");
+    v.field("price_per_hour", self.price_per_hour, at_least(0.0), "US dollars on demand; 0 unknown");
+    v.field("context_memory", self.context_memory, at_least(Bytes{0}),
+            "driver and CUDA context of one process");
+    v.field("gemm", self.gemm, "matrix products in half precision or with quantised weights");
+    v.field("gemm_fp32", self.gemm_fp32, "matrix products in single precision");
+    v.field("gemm_int8", self.gemm_int8, "matrix products in integer arithmetic");
+    v.field("attention_prefill", self.attention_prefill, "attention of new tokens");
+    v.field("attention_decode", self.attention_decode, "attention of one token a sequence");
+    v.field("elementwise", self.elementwise, "norms, activations, residuals, rope, copies");
+    v.field("dequantisation", self.dequantisation, within(0.0, 1.0),
+            "share of gemm.memory that is left when 4-bit weights are unpacked");
+  }
+};
+
+// The cards of one node.
+struct HardwareSpec {
+  GpuSpec gpu;
+  std::int64_t count = 1;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.required("gpu", self.gpu, "a preset's name, or a mapping that refines one or stands alone");
+    v.field("count", self.count, between(std::int64_t{1}, std::int64_t{64}), "GPUs in the node");
+  }
+};
+
+}  // namespace tessera

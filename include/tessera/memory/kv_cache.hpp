@@ -1,0 +1,181 @@
+// The interface of a KV manager: who owns which part of the KV pool, to the byte.
+//
+// A scheduling policy reaches it only through the step builder. Memory is granted when a step is
+// scheduled (admit, extend) and filled when the step has run (write). A manager never advances time,
+// never logs, and returns the work that it causes (bytes copied, swapped, …) as a value, which the
+// cost model prices.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/memory/kv_specs.hpp"
+
+namespace tessera {
+
+// A slot in the engine's table of sequences: dense, reused once its sequence has ended.
+enum class SequenceId : std::uint32_t {};
+[[nodiscard]] constexpr std::size_t index_of(SequenceId id) { return static_cast<std::size_t>(id); }
+
+// The answer to a request for memory: granted; not now, but perhaps when others have ended; never.
+enum class Grant { ok, later, never };
+
+// Where the content of a sequence's positions comes from. Two blocks hold the same content exactly
+// when the keys of their first positions are equal, because equal keys imply equal prefixes.
+struct ContentKeys {
+  std::int64_t group = -1;        // sequences of one group share their first `shared_prefix` tokens
+  Tokens shared_prefix{0};
+  std::int64_t conversation = 0;  // turns of one conversation share the rest
+  // Content ids of consecutive pieces of `hash_tokens` tokens (Mooncake); they come first where
+  // present. They stay valid as long as the source of requests.
+  std::span<const std::uint64_t> hash_ids;
+  Tokens hash_tokens{512};
+
+  // A number that stands for the content of position `position` and all before it.
+  [[nodiscard]] std::uint64_t key(Tokens position) const;
+};
+
+// What a manager is told of a sequence. The simulator knows each sequence's end; managers use it
+// only to tell what of a reservation will be filled (and for the oracle's reservation).
+struct KvSequence {
+  SequenceId id{};
+  Tokens prompt{0};
+  Tokens output{0};          // tokens that it will sample
+  Tokens left_padding{0};    // cells before its first token (a padded static batch)
+  ContentKeys content;
+  // Entries at its end, padding included: the last sampled token is never written.
+  [[nodiscard]] Tokens final_entries() const {
+    return left_padding + prompt + output - Tokens{1};
+  }
+};
+
+// A request to bring a sequence into the running set.
+struct Admission {
+  Tokens entries{0};       // to make room for now, cached ones and padding included
+  Tokens must_fit{0};      // a check, not a reservation: this many entries must fit, too
+  bool others_running = false;  // the watermark applies only beside running sequences
+};
+
+// What a manager's decisions made the GPU do.
+struct KvWork {
+  Bytes copied{0};       // read and written again on the device
+  Bytes swapped_in{0};   // from host memory
+  Bytes swapped_out{0};  // to host memory
+  std::int64_t pages_mapped = 0;
+  Tokens cells_scanned{0};  // that attention reads beyond the live ones
+  KvWork& operator+=(const KvWork& other) {
+    copied += other.copied;
+    swapped_in += other.swapped_in;
+    swapped_out += other.swapped_out;
+    pages_mapped += other.pages_mapped;
+    cells_scanned += other.cells_scanned;
+    return *this;
+  }
+  friend bool operator==(const KvWork&, const KvWork&) = default;
+};
+
+// The partition of the KV pool by what its bytes do. The classes sum to the pool, exactly.
+struct KvUsage {
+  Bytes live{0};             // entries of unfinished sequences, each physical entry once
+  Bytes cached_prefix{0};    // of no sequence, but reusable: neither waste nor used
+  Bytes dead{0};             // entries of sequences that have ended and whose rows are still held
+  Bytes pad{0};              // padding cells, and cells written after a sequence's end
+  Bytes duplicate{0};        // a second copy of the same content
+  Bytes reserved_future{0};  // reserved, and will be written
+  Bytes reserved_never{0};   // reserved, and never will be
+  Bytes rounding{0};         // between what was asked for and what was granted
+  Bytes cached_free{0};      // kept by a device allocator, owned by nobody
+  Bytes withheld{0};         // null block, watermark, the pool's tail
+  Bytes free_unusable{0};    // free, and of no use to whoever asks next
+  Bytes free_usable{0};
+
+  // Beside the partition:
+  Bytes largest_free{0};     // the longest free run
+  Bytes inactive_split{0};   // free parts of a device allocator's segments that are in use
+  Bytes external_static{0};  // free, in runs too short for the smallest grant
+  Bytes external_demand{0};  // free, enough for the request at the head of the queue, yet no run fits
+
+  // What sequences hold: all classes from live to rounding but the reclaimable prefix cache.
+  [[nodiscard]] Bytes reserved() const {
+    return live + cached_prefix + dead + pad + duplicate + reserved_future + reserved_never + rounding;
+  }
+  // Reserved and holding nothing that is wanted.
+  [[nodiscard]] Bytes wasted() const { return reserved() - live - cached_prefix; }
+  [[nodiscard]] Bytes free() const { return free_usable + free_unusable; }
+  [[nodiscard]] Bytes total() const { return reserved() + cached_free + withheld + free(); }
+  friend bool operator==(const KvUsage&, const KvUsage&) = default;
+};
+
+// What one sequence holds.
+struct SequenceKvUsage {
+  Bytes written{0};   // live entries
+  Bytes reserved{0};  // all that it owns, rounding included
+};
+
+class KvCache {
+ public:
+  KvCache() = default;
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
+  virtual ~KvCache() = default;
+
+  // The memory that it partitions; usage().total() at every moment.
+  [[nodiscard]] virtual Bytes pool() const = 0;
+  // Whether the empty pool could hold the sequence until its end.
+  [[nodiscard]] virtual bool can_ever_hold(const KvSequence& sequence) const = 0;
+  // How many sequences of `entries` entries (final_entries) an empty pool holds at once.
+  [[nodiscard]] virtual std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const = 0;
+  // Entries an empty pool holds, if all of it can be filled.
+  [[nodiscard]] virtual Tokens capacity() const = 0;
+
+  // Entries of the sequence's prompt and generated tokens that are cached and need not be computed;
+  // `known` is how many tokens it has. A look-up: nothing changes.
+  [[nodiscard]] virtual Tokens cached_prefix(const KvSequence& sequence, Tokens known) const = 0;
+
+  // Brings a sequence in, with room for `admission.entries`. Precondition: it holds nothing.
+  // On later or never, nothing has changed.
+  virtual Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& work) = 0;
+  // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing changed.
+  virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
+  // `entries` more have been written, padding included. Precondition: there is room for them.
+  virtual void write(SequenceId id, Tokens entries) = 0;
+  // The sequence has sampled its last token but keeps its row: its entries are dead from now on.
+  virtual void end_of_sequence(SequenceId id) = 0;
+  // Gives back all that the sequence holds.
+  virtual void release(SequenceId id) = 0;
+
+  // The sequence at the head of the queue with the entries that it waits for, for external_demand.
+  virtual void set_head_of_queue(std::optional<KvSequence> head) = 0;
+
+  [[nodiscard]] virtual KvUsage usage() const = 0;
+  [[nodiscard]] virtual SequenceKvUsage usage(SequenceId id) const = 0;
+  // Blocks that a sequence could get, and all of them (vLLM's null block among them); nothing for
+  // managers without blocks.
+  [[nodiscard]] virtual std::optional<Blocks> free_blocks() const = 0;
+  [[nodiscard]] virtual std::optional<Blocks> total_blocks() const = 0;
+
+  // Recomputes every count from scratch and throws InvariantViolation where one differs. O(n).
+  virtual void audit() const = 0;
+};
+
+// What a KV manager is built on.
+struct KvPool {
+  Bytes bytes{0};            // of device memory
+  Bytes bytes_per_token{0};  // over all layers
+  Tokens max_model_len{0};
+  bool null_block = false;   // vLLM v1 keeps block 0 for itself
+};
+
+// Precondition: pool.bytes_per_token > 0, pool.max_model_len > 0.
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ContiguousKvSpec& spec, const KvPool& pool);
+
+// The traits of whichever manager `spec` names, and its name.
+[[nodiscard]] KvTraits traits_of(const KvCacheSpec& spec);
+[[nodiscard]] std::string_view kind_of(const KvCacheSpec& spec);
+
+}  // namespace tessera

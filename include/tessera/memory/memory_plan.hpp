@@ -1,0 +1,52 @@
+// How a device's memory is divided before the first request: vLLM's sizing of the KV pool.
+//   pool = utilization·capacity − driver − weights − workspace of the profile run
+#pragma once
+
+#include <variant>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/core/spec.hpp"
+#include "tessera/hardware/gpu.hpp"
+#include "tessera/memory/kv_specs.hpp"
+#include "tessera/model/model.hpp"
+
+namespace tessera {
+
+struct MemorySpec {
+  double utilization = 0.90;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("utilization", self.utilization, within(0.0, 1.0),
+            "share of the device's memory that the engine may use");
+  }
+};
+
+struct MemoryPlan {
+  Bytes capacity{0};   // of the device
+  Bytes driver{0};
+  Bytes weights{0};
+  Bytes workspace{0};  // reserved: the peak of the profile run
+  Bytes pool{0};       // of the KV cache
+  Bytes outside{0};    // what is left of the capacity: outside the limit, or beside a fixed pool
+};
+
+// Weights, workspace and the smallest pool do not fit.
+struct DoesNotFit {
+  Bytes missing{0};  // at the least
+  MemoryPlan plan;   // what was asked for; its pool is what would have been needed
+};
+
+struct PlanRequest {
+  const GpuSpec& gpu;
+  const ModelSpec& model;
+  const PrecisionSpec& precision;
+  const MemorySpec& memory;
+  const KvCacheSpec& kv_cache;
+  Tokens profile_tokens{0};        // new tokens of the largest step
+  std::int64_t profile_sequences = 0;  // sequences of the largest step
+};
+
+[[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request);
+
+}  // namespace tessera

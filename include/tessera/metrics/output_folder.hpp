@@ -1,0 +1,71 @@
+// A folder of results that appears whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace tessera {
+
+// The folder exists and may not be replaced: exit status 73.
+class OutputExists : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Something could not be written (no permission, a full disk): exit status 74.
+class OutputFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class IfExists { refuse, replace };
+
+// Files are written into a hidden folder beside `path`; commit() renames it. Without commit(), the
+// destructor removes what was written.
+class OutputFolder {
+ public:
+  // Throws OutputExists, or OutputFailed when the folder cannot be made.
+  OutputFolder(std::filesystem::path path, IfExists if_exists);
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+  ~OutputFolder();
+
+  // Where files are written until commit().
+  [[nodiscard]] const std::filesystem::path& staging() const { return staging_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // Writes one whole file. Throws OutputFailed.
+  void write(std::string_view name, std::string_view text) const;
+  // Throws OutputFailed.
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path staging_;
+  IfExists if_exists_;
+  bool committed_ = false;
+};
+
+// Appends rows to one file through a large buffer; every failure throws OutputFailed.
+class RowWriter {
+ public:
+  RowWriter(const std::filesystem::path& path, std::string_view header);
+  RowWriter(const RowWriter&) = delete;
+  RowWriter& operator=(const RowWriter&) = delete;
+  ~RowWriter();
+  // The buffer to append a row to, newline included; call row_done() after each.
+  [[nodiscard]] std::string& row() { return buffer_; }
+  void row_done();
+  // Flushes and checks. Rows that were not closed are lost.
+  void close();
+
+ private:
+  void flush();
+  std::filesystem::path path_;
+  std::FILE* file_ = nullptr;
+  std::string buffer_;
+};
+
+}  // namespace tessera

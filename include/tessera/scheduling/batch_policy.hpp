@@ -1,0 +1,67 @@
+// The interface of a scheduling policy: which sequences a step computes.
+//
+// A policy owns its queues. It neither advances time nor logs, and acts on sequences and memory
+// only through the step builder.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/scheduling/policy_specs.hpp"
+#include "tessera/scheduling/sequence.hpp"
+#include "tessera/scheduling/step_builder.hpp"
+
+namespace tessera {
+
+struct QueueSizes {
+  std::int64_t running = 0;
+  std::int64_t waiting = 0;
+  std::int64_t swapped = 0;
+  [[nodiscard]] bool empty() const { return running + waiting + swapped == 0; }
+};
+
+class BatchPolicy {
+ public:
+  BatchPolicy() = default;
+  BatchPolicy(const BatchPolicy&) = delete;
+  BatchPolicy& operator=(const BatchPolicy&) = delete;
+  virtual ~BatchPolicy() = default;
+
+  // A sequence arrives. Called in order of arrival.
+  virtual void enqueue(Sequence& sequence) = 0;
+  // Decides the next step. The builder's step is empty.
+  virtual void schedule(StepBuilder& builder) = 0;
+  // `finished` sampled their last token in the step that has just run, in the order of its entries.
+  // Appends to `leaving` those that now leave and give back their memory: by default all of them;
+  // a static batch keeps them until its last one has finished.
+  virtual void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) = 0;
+
+  [[nodiscard]] virtual QueueSizes sizes() const = 0;
+  // The waiting sequence that will be admitted next, or null.
+  [[nodiscard]] virtual const Sequence* head_of_queue() const = 0;
+};
+
+// What policies are told of their engine.
+struct PolicyContext {
+  Tokens max_model_len{0};
+};
+
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const PolicySpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV1Spec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const StaticSpec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
+                                                       const PolicyContext& context);
+
+[[nodiscard]] PolicyTraits traits_of(const PolicySpec& spec);
+[[nodiscard]] std::string_view kind_of(const PolicySpec& spec);
+
+// Why a policy and a KV manager do not combine, in a sentence that names the alternatives; empty
+// where they do. Derived from their traits.
+[[nodiscard]] std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cache);
+
+}  // namespace tessera

@@ -1,0 +1,42 @@
+// A sequence as the scheduler sees it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
+#include "tessera/workload/request.hpp"
+
+namespace tessera {
+
+enum class SequenceState { waiting, running, ended };
+
+// Lives in the engine's table at a stable address until it has ended. Policies keep references in
+// their queues; only the step builder and the engine change it.
+struct Sequence {
+  Request request;
+  KvSequence kv;             // its id and what KV managers are told
+  Tokens output{0};          // tokens it will sample: the request's, cut at the context limit
+  Tokens generated{0};       // sampled so far
+  Tokens computed{0};        // entries computed, or scheduled to be
+  SequenceState state = SequenceState::waiting;
+
+  // In the step that is being built or runs:
+  bool in_step = false;
+  std::size_t entry = 0;     // its place in Step::entries, if in_step
+
+  // For the records:
+  std::optional<SimTime> scheduled;    // first admission
+  std::optional<SimTime> first_token;
+  Tokens cached{0};                    // prompt tokens found in the cache at the first admission
+  std::int64_t num_preemptions = 0;
+
+  // Tokens that exist: the prompt and what has been sampled.
+  [[nodiscard]] Tokens known() const { return request.prompt + generated; }
+  [[nodiscard]] Tokens remaining() const { return known() - computed; }
+  [[nodiscard]] bool finished() const { return generated == output; }
+};
+
+}  // namespace tessera

@@ -1,0 +1,53 @@
+// One iteration of an engine: what is computed in it, and what was decided to get there.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/cost/step_shape.hpp"
+#include "tessera/scheduling/sequence.hpp"
+
+namespace tessera {
+
+enum class EntryKind {
+  prefill,
+  decode,   // the sequence ran before, and its last sampled token alone is computed
+  dead_row  // a row of a static batch whose sequence has ended: work without a result
+};
+
+struct StepEntry {
+  Sequence* sequence = nullptr;
+  Tokens tokens{0};    // computed in this step, padding included
+  Tokens context{0};   // entries that the last of them attends to, itself and padding included
+  EntryKind kind = EntryKind::prefill;
+  bool samples = false;  // reaches the last known token, so that a new one is sampled
+  bool withdrawn = false;  // preempted after it had been scheduled in this very step
+};
+
+struct CacheHit {
+  Sequence* sequence = nullptr;
+  Tokens tokens{0};
+};
+
+struct Step {
+  std::vector<StepEntry> entries;     // in the policy's order; withdrawn ones do not count
+  std::vector<Sequence*> admitted;    // waiting to running, new and resumed
+  std::vector<Sequence*> preempted;   // in the order of preemption
+  std::vector<CacheHit> hits;
+  KvWork work;
+  Tokens tokens{0};                   // of all entries
+
+  void clear() {
+    entries.clear();
+    admitted.clear();
+    preempted.clear();
+    hits.clear();
+    work = {};
+    tokens = Tokens{0};
+  }
+  // Preconditions: none. What its time depends on.
+  [[nodiscard]] StepShape shape() const;
+};
+
+}  // namespace tessera

@@ -1,0 +1,52 @@
+// The one door through which a policy acts: it allocates at once, and can refund.
+#pragma once
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
+#include "tessera/scheduling/sequence.hpp"
+#include "tessera/scheduling/step.hpp"
+
+namespace tessera {
+
+class StepBuilder {
+ public:
+  // Builds `step`, which must be empty, at `now`. Keeps the references.
+  StepBuilder(Step& step, KvCache& kv, SimTime now) : step_(step), kv_(kv), now_(now) {}
+
+  // Tokens of a waiting sequence that are cached and need not be computed.
+  [[nodiscard]] Tokens cached_prefix(const Sequence& sequence) const;
+
+  // How a waiting sequence comes in.
+  struct Terms {
+    Tokens tokens{0};     // to compute in this step
+    Tokens cached{0};     // of its prefix, as cached_prefix() said
+    Tokens must_fit{0};   // entries that must fit beside what is allocated (a gate, no reservation)
+    bool others_running = false;  // the watermark applies
+  };
+  // Admits a waiting sequence with KV for its cached tokens and those of this step, and schedules it.
+  Grant admit(Sequence& sequence, const Terms& terms);
+
+  // Schedules the next `tokens` of a running sequence, with KV for them.
+  Grant schedule(Sequence& sequence, Tokens tokens);
+
+  // A row of a static batch whose sequence has ended goes on for one token, without a result.
+  void schedule_dead_row(Sequence& sequence);
+
+  // Takes all KV from a running sequence; it will be computed again from the start. If it was
+  // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted anew.
+  Tokens preempt(Sequence& sequence);
+
+  [[nodiscard]] bool has_preempted() const { return !step_.preempted.empty(); }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const { return kv_.free_blocks(); }
+  [[nodiscard]] SimTime now() const { return now_; }
+
+ private:
+  void add_entry(Sequence& sequence, Tokens tokens, EntryKind kind);
+
+  Step& step_;
+  KvCache& kv_;
+  SimTime now_;
+};
+
+}  // namespace tessera

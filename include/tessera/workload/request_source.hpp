@@ -1,0 +1,50 @@
+// Where requests come from: a generator, a trace, or users in a closed loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "tessera/core/diagnostic.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/workload/request.hpp"
+#include "tessera/workload/workload_specs.hpp"
+
+namespace tessera {
+
+// What a source changed or left out, so that nothing is silent.
+struct SourceCounts {
+  std::int64_t requests = 0;          // handed out
+  std::int64_t clamped_prompts = 0;   // draws outside min..max
+  std::int64_t clamped_outputs = 0;
+  std::int64_t shortened_outputs = 0;  // by max_total_tokens
+  std::int64_t filtered = 0;          // trace rows left out by a filter
+  std::int64_t reordered = 0;         // trace rows that came before their predecessor
+};
+
+class RequestSource {
+ public:
+  RequestSource() = default;
+  RequestSource(const RequestSource&) = delete;
+  RequestSource& operator=(const RequestSource&) = delete;
+  virtual ~RequestSource() = default;
+
+  // When the next request arrives; SimTime::max() when none is known to. Never before the last one.
+  [[nodiscard]] virtual SimTime next_arrival() const = 0;
+  // Takes it. Precondition: next_arrival() < SimTime::max(). Ids count up from 0.
+  virtual Request pop() = 0;
+  // A request has ended, in whatever way; a closed loop's user may now send another, not before
+  // `now`. Called in order of ending.
+  virtual void on_end(const Request& request, SimTime now) = 0;
+  [[nodiscard]] virtual SourceCounts counts() const = 0;
+};
+
+// Draws from streams named after what they draw ("arrivals", "prompt_tokens", "output_tokens",
+// "think_time"), so that equal seeds give equal arrivals whatever the lengths are.
+// `directory` is where relative file names start. `notes` receives what a user should hear (an
+// unsorted trace). Throws BadInput for a bad trace (with its line), UnreadableFile for a missing one.
+[[nodiscard]] std::unique_ptr<RequestSource> make_request_source(const WorkloadSpec& spec,
+                                                                 std::uint64_t seed,
+                                                                 const std::string& directory,
+                                                                 Diagnostics& notes);
+
+}  // namespace tessera

@@ -1,0 +1,220 @@
+// The settings of a workload: when requests arrive, how long they are, how many there are.
+// The variants are the registries of arrival processes and of length distributions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "tessera/core/quantity.hpp"
+#include "tessera/core/spec.hpp"
+#include "tessera/core/time.hpp"
+
+namespace tessera {
+
+struct PoissonArrivals {
+  static constexpr std::string_view kind = "poisson";
+  static constexpr std::string_view summary = "independent arrivals at a mean rate";
+  Rate rate{1.0};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
+  }
+};
+
+struct GammaArrivals {
+  static constexpr std::string_view kind = "gamma";
+  static constexpr std::string_view summary = "gamma gaps: burstier than Poisson with cv > 1";
+  Rate rate{1.0};
+  double cv = 1.0;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
+    v.field("cv", self.cv, within(0.0, 100.0), "coefficient of variation of the gaps");
+  }
+};
+
+struct WeibullArrivals {
+  static constexpr std::string_view kind = "weibull";
+  static constexpr std::string_view summary = "Weibull gaps: burstier than Poisson with shape < 1";
+  Rate rate{1.0};
+  double shape = 1.0;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
+    v.field("shape", self.shape, between(0.1, 100.0), "Weibull's k; 1 is Poisson");
+  }
+};
+
+struct ConstantArrivals {
+  static constexpr std::string_view kind = "constant";
+  static constexpr std::string_view summary = "equal gaps, the first request after one gap";
+  Rate rate{1.0};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("rate", self.rate, more_than(Rate{0.0}), "requests a second");
+  }
+};
+
+struct BurstArrivals {
+  static constexpr std::string_view kind = "burst";
+  static constexpr std::string_view summary = "all at once";
+  Duration at;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("at", self.at, at_least(Duration{}), "when");
+  }
+};
+
+// Users who send, wait for the answer, think, and send again.
+struct ClosedLoopArrivals {
+  static constexpr std::string_view kind = "closed_loop";
+  static constexpr std::string_view summary = "users who wait for each answer, then think";
+  std::int64_t users = 8;
+  Duration think_time;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("users", self.users, between(std::int64_t{1}, std::int64_t{10'000'000}), "concurrent users");
+    v.field("think_time", self.think_time, at_least(Duration{}),
+            "mean of the exponential pause between an answer and the next request");
+  }
+};
+
+// auto: told by the first line.
+enum class TraceFormat { automatic, vidur, azure, burstgpt, mooncake };
+template <>
+struct EnumNames<TraceFormat> {
+  static constexpr std::array<std::string_view, 5> names{"auto", "vidur", "azure", "burstgpt", "mooncake"};
+};
+
+struct TraceArrivals {
+  static constexpr std::string_view kind = "trace";
+  static constexpr std::string_view summary = "recorded arrivals, and lengths where none are given";
+  FilePath file;
+  TraceFormat format = TraceFormat::automatic;
+  double rate_scale = 1.0;
+  std::optional<std::int64_t> limit;
+  std::int64_t skip = 0;
+  std::optional<Tokens> min_prompt;
+  std::optional<Tokens> max_prompt;
+  std::optional<Tokens> max_output;
+  std::optional<Tokens> max_total;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.required("file", self.file, "the trace; CSV or JSONL, plain or .gz");
+    v.field("format", self.format, "auto: told by the first line");
+    v.field("rate_scale", self.rate_scale, more_than(0.0),
+            "factor on the arrival rate; 0.05 stretches every gap 20 times");
+    v.field("limit", self.limit, at_least(std::int64_t{1}), "requests to take, after the filters");
+    v.field("skip", self.skip, at_least(std::int64_t{0}), "rows to pass over first");
+    v.field("min_prompt", self.min_prompt, at_least(Tokens{1}), "leave out shorter prompts (counted)");
+    v.field("max_prompt", self.max_prompt, at_least(Tokens{1}), "leave out longer prompts (counted)");
+    v.field("max_output", self.max_output, at_least(Tokens{1}), "leave out longer outputs (counted)");
+    v.field("max_total", self.max_total, at_least(Tokens{2}),
+            "leave out longer prompt + output (counted)");
+  }
+};
+
+using ArrivalSpec = std::variant<PoissonArrivals, GammaArrivals, WeibullArrivals, ConstantArrivals,
+                                 BurstArrivals, ClosedLoopArrivals, TraceArrivals>;
+
+// Lengths. `min` and `max` clamp what is drawn; clamped draws are counted.
+struct FixedLength {
+  static constexpr std::string_view kind = "fixed";
+  static constexpr std::string_view summary = "always the same";
+  Tokens tokens{128};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("tokens", self.tokens, between(Tokens{1}, Tokens{1'000'000'000}), "the length");
+  }
+};
+
+struct UniformLength {
+  static constexpr std::string_view kind = "uniform";
+  static constexpr std::string_view summary = "every length from min to max alike";
+  Tokens min{1};
+  Tokens max{256};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shortest");
+    v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longest");
+  }
+};
+
+struct LognormalLength {
+  static constexpr std::string_view kind = "lognormal";
+  static constexpr std::string_view summary = "most short, a few long: what chats look like";
+  double median = 128.0;
+  double sigma = 1.0;
+  Tokens min{1};
+  Tokens max{1'000'000'000};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("median", self.median, within(0.0, 1e9), "half of the draws are shorter");
+    v.field("sigma", self.sigma, between(0.0, 10.0), "standard deviation of the logarithm");
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shorter draws become this");
+    v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longer draws become this");
+  }
+};
+
+struct ZipfLength {
+  static constexpr std::string_view kind = "zipf";
+  static constexpr std::string_view summary = "P(n) proportional to n^-exponent, from min to max";
+  double exponent = 1.0;
+  Tokens min{1};
+  Tokens max{1024};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("exponent", self.exponent, between(0.0, 10.0), "steepness; 0 is uniform");
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shortest");
+    v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longest");
+  }
+};
+
+// Lengths drawn, with replacement, from a column of a CSV file. Where prompt_tokens and
+// output_tokens name the same file, one draw takes both from one row: their joint distribution.
+struct EmpiricalLength {
+  static constexpr std::string_view kind = "empirical";
+  static constexpr std::string_view summary = "drawn from a column of a CSV file";
+  FilePath file;
+  std::string column;
+  double scale = 1.0;
+  Tokens min{1};
+  Tokens max{1'000'000'000};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.required("file", self.file, "a CSV file with a header");
+    v.required("column", self.column, "the column's name");
+    v.field("scale", self.scale, within(0.0, 1e6), "factor on every length, rounded to the nearest");
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shorter draws become this");
+    v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longer draws become this");
+  }
+};
+
+using LengthSpec =
+    std::variant<FixedLength, UniformLength, LognormalLength, ZipfLength, EmpiricalLength>;
+
+struct WorkloadSpec {
+  ArrivalSpec arrivals;
+  std::optional<LengthSpec> prompt_tokens;  // absent: the trace's, or 128
+  std::optional<LengthSpec> output_tokens;
+  std::optional<Tokens> max_total_tokens;
+  std::optional<std::int64_t> requests;
+  std::optional<Duration> duration;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("arrivals", self.arrivals, "when requests arrive");
+    v.field("prompt_tokens", self.prompt_tokens, "length of prompts; null: the trace's");
+    v.field("output_tokens", self.output_tokens, "length of outputs; null: the trace's");
+    v.field("max_total_tokens", self.max_total_tokens, at_least(Tokens{2}),
+            "outputs are shortened so that prompt + output stay within it (counted)");
+    v.field("requests", self.requests, between(std::int64_t{1}, std::int64_t{1'000'000'000'000}),
+            "how many requests arrive");
+    v.field("duration", self.duration, more_than(Duration{}), "how long requests arrive");
+  }
+};
+
+}  // namespace tessera

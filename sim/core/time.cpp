@@ -1,0 +1,24 @@
+#include "tessera/core/time.hpp"
+
+#include <cmath>
+
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+
+Duration Duration::from_seconds(double seconds) {
+  TESSERA_INVARIANT(std::isfinite(seconds) && std::fabs(seconds) < 5e18, "a duration is finite");
+  // Split so that 53 bits of mantissa go to the fraction: whole seconds are exact by themselves.
+  const double whole = std::trunc(seconds);
+  const double fraction = (seconds - whole) * 1e12;
+  return Duration{static_cast<Int128>(whole) * 1'000'000'000'000 +
+                  static_cast<Int128>(std::nearbyint(fraction))};
+}
+
+double Duration::to_seconds() const {
+  constexpr Int128 second = 1'000'000'000'000;
+  return static_cast<double>(picoseconds_ / second) +
+         static_cast<double>(picoseconds_ % second) * 1e-12;
+}
+
+}  // namespace tessera

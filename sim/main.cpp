@@ -1,0 +1,3 @@
+#include "tessera/cli/program.hpp"
+
+int main(int argc, char** argv) { return tessera::run_program(argc, argv); }
