@@ -44,11 +44,12 @@ struct KvSequence {
   SequenceId id{};
   Tokens prompt{0};
   Tokens output{0};          // tokens that it will sample
-  Tokens left_padding{0};    // cells before its first token (a padded static batch)
+  Tokens left_padding{0};      // cells before its first token (a padded static batch)
+  Tokens trailing_padding{0};  // cells after its last one, until the batch's longest has ended
   ContentKeys content;
   // Entries at its end, padding included: the last sampled token is never written.
   [[nodiscard]] Tokens final_entries() const {
-    return left_padding + prompt + output - Tokens{1};
+    return left_padding + prompt + output - Tokens{1} + trailing_padding;
   }
 };
 

@@ -1,6 +1,8 @@
 // The one door through which a policy acts: it allocates at once, and can refund.
 #pragma once
 
+#include <optional>
+
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/memory/kv_cache.hpp"
@@ -23,8 +25,11 @@ class StepBuilder {
     Tokens cached{0};     // of its prefix, as cached_prefix() said
     Tokens must_fit{0};   // entries that must fit beside what is allocated (a gate, no reservation)
     bool others_running = false;  // the watermark applies
+    Tokens left_padding{0};       // cells before the prompt, computed as if they were tokens
+    Tokens trailing_padding{0};   // cells that its row will go on to fill after its end
   };
-  // Admits a waiting sequence with KV for its cached tokens and those of this step, and schedules it.
+  // Admits a waiting sequence with KV for its padding, its cached tokens and those of this step, and
+  // schedules them.
   Grant admit(Sequence& sequence, const Terms& terms);
 
   // Schedules the next `tokens` of a running sequence, with KV for them.
@@ -39,7 +44,10 @@ class StepBuilder {
 
   [[nodiscard]] bool has_preempted() const { return !step_.preempted.empty(); }
   [[nodiscard]] std::optional<Blocks> free_blocks() const { return kv_.free_blocks(); }
-  [[nodiscard]] SimTime now() const { return now_; }
+  // How many sequences of this size an empty pool holds at once.
+  [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const {
+    return kv_.sequences_that_fit(prompt, output);
+  }
 
  private:
   void add_entry(Sequence& sequence, Tokens tokens, EntryKind kind);

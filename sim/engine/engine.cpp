@@ -1,0 +1,213 @@
+#include "sim/engine/engine.hpp"
+
+#include <algorithm>
+
+#include "tessera/core/contract.hpp"
+#include "tessera/memory/workspace.hpp"
+
+namespace tessera {
+namespace {
+
+KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan) {
+  return {.bytes = plan.pool,
+          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+          .max_model_len = scenario.max_model_len(),
+          .null_block = traits_of(scenario.engine.policy).null_block};
+}
+
+}  // namespace
+
+// Policies without a token budget take in whole prompts; a step beyond the longest one runs in
+// slices of that size, as an engine with a fixed workspace must.
+Tokens profile_tokens(const Scenario& scenario) {
+  return traits_of(scenario.engine.policy).token_budget.value_or(scenario.max_model_len());
+}
+
+std::int64_t profile_sequences(const Scenario& scenario) {
+  return std::min(traits_of(scenario.engine.policy).max_num_seqs, profile_tokens(scenario).count());
+}
+
+Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder)
+    : id_(id),
+      scenario_(scenario),
+      recorder_(recorder),
+      plan_(plan),
+      max_model_len_(scenario.max_model_len()),
+      profile_tokens_(profile_tokens(scenario)),
+      kv_(make_kv_cache(scenario.engine.kv_cache, pool_of(scenario, plan))),
+      policy_(make_policy(scenario.engine.policy, {.max_model_len = max_model_len_})),
+      cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
+                            scenario.precision)),
+      wants_request_kv_(recorder.wants_request_kv()) {
+  report_usage(SimTime{});
+}
+
+bool Engine::submit(const Request& request, SimTime now) {
+  if (request.prompt >= max_model_len_) {
+    reject(request, now, EndReason::prompt_too_long);
+    return false;
+  }
+  const Tokens output = std::min(request.output, max_model_len_ - request.prompt);
+  Sequence& sequence = sequences_.insert(request, output);
+  if (!kv_->can_ever_hold(sequence.kv)) {
+    sequences_.erase(sequence);
+    reject(request, now, EndReason::exceeds_pool);
+    return false;
+  }
+  policy_->enqueue(sequence);
+  return true;
+}
+
+void Engine::begin_step(SimTime now) {
+  TESSERA_INVARIANT(!busy(), "one step runs at a time");
+  step_.clear();
+  const QueueSizes before = policy_->sizes();
+  if (!before.empty()) {
+    StepBuilder builder(step_, *kv_, now);
+    policy_->schedule(builder);
+    for (const Sequence* sequence : step_.preempted) {
+      account(*sequence, now);
+    }
+  }
+  if (step_.tokens > Tokens{0}) {
+    launch(now, before);
+  } else {
+    TESSERA_INVARIANT(before.empty(), "no idle node with runnable work");
+  }
+  const Sequence* head = policy_->head_of_queue();
+  kv_->set_head_of_queue(head == nullptr ? std::nullopt : std::optional(head->kv));
+  report_usage(now);
+}
+
+void Engine::launch(SimTime now, QueueSizes before) {
+  for (const StepEntry& entry : step_.entries) {
+    if (!entry.withdrawn) {
+      account(*entry.sequence, now);
+    }
+  }
+  StepRecord record;
+  record.engine = id_;
+  record.iteration = iterations_++;
+  record.scheduled = now;
+  record.start = now;
+  record.step = &step_;
+  record.shape = step_.shape();
+  record.time = cost_->step(record.shape);
+  record.end = now + record.time.total();
+  record.finished = &finished_;
+  record.before = before;
+  record.free_blocks_after_schedule = kv_->free_blocks();
+  record.total_blocks = kv_->total_blocks();
+  running_ = RunningStep{record.end, record};
+}
+
+void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
+  TESSERA_INVARIANT(busy() && running_->end == now, "a step ends when its time is over");
+  sample_tokens(now);
+  leaving_.clear();
+  policy_->retire(finished_, leaving_);
+  for (Sequence* sequence : leaving_) {
+    kv_->release(sequence->kv.id);
+    account(*sequence, now);
+  }
+  StepRecord& record = running_->record;
+  record.after = policy_->sizes();
+  record.free_blocks_after = kv_->free_blocks();
+  recorder_.on_step(record);
+  running_.reset();
+  for (Sequence* sequence : leaving_) {
+    leave(*sequence, now, on_end);
+  }
+}
+
+void Engine::sample_tokens(SimTime now) {
+  finished_.clear();
+  for (const StepEntry& entry : step_.entries) {
+    if (entry.withdrawn) {
+      continue;
+    }
+    Sequence& sequence = *entry.sequence;
+    sequence.in_step = false;
+    kv_->write(sequence.kv.id, entry.tokens);
+    if (entry.samples) {
+      ++sequence.generated;
+      if (!sequence.first_token) {
+        sequence.first_token = now;
+      }
+      if (sequence.finished()) {
+        kv_->end_of_sequence(sequence.kv.id);
+        finished_.push_back(&sequence);
+      }
+    }
+    account(sequence, now);
+  }
+}
+
+void Engine::leave(Sequence& sequence, SimTime now,
+                   const std::function<void(const Request&)>& on_end) {
+  const KvAccount::Totals totals = account_.close(sequence.kv.id);
+  RequestRecord record;
+  record.request = sequence.request;
+  record.engine = id_;
+  record.reason = sequence.output < sequence.request.output ? EndReason::length : EndReason::none;
+  record.scheduled = sequence.scheduled;
+  record.first_token = sequence.first_token;
+  record.ended = now;
+  record.output = sequence.generated;
+  record.cached = sequence.cached;
+  record.num_preemptions = sequence.num_preemptions;
+  record.kv_peak_written = totals.peak_written;
+  record.kv_peak_reserved = totals.peak_reserved;
+  record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
+  recorder_.on_request_end(record);
+  sequences_.erase(sequence);
+  on_end(record.request);
+}
+
+void Engine::reject(const Request& request, SimTime now, EndReason reason) {
+  RequestRecord record;
+  record.request = request;
+  record.engine = id_;
+  record.status = RequestStatus::rejected;
+  record.reason = reason;
+  record.ended = now;
+  recorder_.on_request_end(record);
+}
+
+void Engine::account(const Sequence& sequence, SimTime now) {
+  const SequenceKvUsage usage = kv_->usage(sequence.kv.id);
+  const bool changed = account_.update(sequence.kv.id, usage, now);
+  if (changed && wants_request_kv_) {
+    recorder_.on_request_kv({.request = sequence.request.id,
+                             .engine = id_,
+                             .time = now,
+                             .written = usage.written,
+                             .reserved = usage.reserved});
+  }
+}
+
+Bytes Engine::workspace_of(const StepShape& shape) const {
+  const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
+  const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences),
+                  plan_.workspace);
+}
+
+void Engine::report_usage(SimTime now) {
+  UsageRecord record;
+  record.engine = id_;
+  record.time = now;
+  record.queues = policy_->sizes();
+  DeviceLedger& ledger = record.ledger;
+  ledger.capacity = plan_.capacity;
+  ledger.driver = plan_.driver;
+  ledger.weights = plan_.weights;
+  ledger.workspace_used = busy() ? workspace_of(running_->record.shape) : Bytes{0};
+  ledger.workspace_idle = plan_.workspace - ledger.workspace_used;
+  ledger.outside = plan_.outside;
+  ledger.kv = kv_->usage();
+  ledger.audit();
+  recorder_.on_usage(record);
+}
+
+}  // namespace tessera

@@ -1,0 +1,33 @@
+// What each sequence's KV cost over its life: peaks, and the integral of what it held in vain.
+#pragma once
+
+#include <vector>
+
+#include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
+
+namespace tessera {
+
+class KvAccount {
+ public:
+  struct Totals {
+    Bytes peak_written{0};
+    Bytes peak_reserved{0};
+    Int128 wasted_byte_picoseconds = 0;
+  };
+
+  // From `now` on the sequence holds `usage`. Returns whether that is a change.
+  bool update(SequenceId id, const SequenceKvUsage& usage, SimTime now);
+  // The totals of a sequence that holds nothing any more; its slot starts anew.
+  [[nodiscard]] Totals close(SequenceId id);
+
+ private:
+  struct Entry {
+    SequenceKvUsage usage;
+    SimTime since;
+    Totals totals;
+  };
+  std::vector<Entry> entries_;  // by SequenceId
+};
+
+}  // namespace tessera

@@ -1,0 +1,28 @@
+#include "sim/engine/sequence_table.hpp"
+
+namespace tessera {
+
+Sequence& SequenceTable::insert(const Request& request, Tokens output) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<SequenceId>(sequences_.size()));
+    sequences_.emplace_back();
+  }
+  const SequenceId id = free_.back();
+  free_.pop_back();
+  Sequence& sequence = sequences_[index_of(id)];
+  sequence = Sequence{};
+  sequence.request = request;
+  sequence.output = output;
+  sequence.kv.id = id;
+  sequence.kv.prompt = request.prompt;
+  sequence.kv.output = output;
+  sequence.kv.content = request.content;
+  return sequence;
+}
+
+void SequenceTable::erase(Sequence& sequence) {
+  sequence.state = SequenceState::ended;
+  free_.push_back(sequence.kv.id);
+}
+
+}  // namespace tessera

@@ -1,0 +1,24 @@
+// The sequences of one engine, at stable addresses, in slots that are used again.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "tessera/scheduling/sequence.hpp"
+
+namespace tessera {
+
+class SequenceTable {
+ public:
+  // A fresh sequence for `request`, which samples `output` tokens.
+  Sequence& insert(const Request& request, Tokens output);
+  // Precondition: it came from insert() and has not been erased.
+  void erase(Sequence& sequence);
+  [[nodiscard]] std::size_t slots() const { return sequences_.size(); }
+
+ private:
+  std::deque<Sequence> sequences_;
+  std::vector<SequenceId> free_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,28 @@
+#include "tessera/scheduling/step.hpp"
+
+namespace tessera {
+
+StepShape Step::shape() const {
+  StepShape shape;
+  for (const StepEntry& entry : entries) {
+    if (entry.withdrawn) {
+      continue;
+    }
+    shape.sampled_sequences += entry.samples ? 1 : 0;
+    if (entry.kind == EntryKind::prefill) {
+      const std::int64_t n = entry.tokens.count();
+      const std::int64_t past = entry.context.count() - n;
+      ++shape.prefill_sequences;
+      shape.prefill_tokens += entry.tokens;
+      shape.prefill_context += entry.context;
+      shape.prefill_pairs += n * past + n * (n + 1) / 2;
+    } else {
+      ++shape.decode_sequences;
+      shape.decode_context += entry.context;
+    }
+  }
+  shape.work = work;
+  return shape;
+}
+
+}  // namespace tessera

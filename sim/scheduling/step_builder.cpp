@@ -1,0 +1,102 @@
+#include "tessera/scheduling/step_builder.hpp"
+
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+// vLLM's distinction: a decode computes the last known token alone, of a sequence that has sampled
+// before. The last one-token chunk of a resumed sequence counts as one, too.
+EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
+  const bool last_token_alone =
+      tokens == Tokens{1} && sequence.computed + tokens == sequence.known();
+  return sequence.generated > Tokens{0} && last_token_alone ? EntryKind::decode
+                                                            : EntryKind::prefill;
+}
+
+}  // namespace
+
+Tokens StepBuilder::cached_prefix(const Sequence& sequence) const {
+  return kv_.cached_prefix(sequence.kv, sequence.known());
+}
+
+Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
+  TESSERA_INVARIANT(sequence.state == SequenceState::waiting, "only waiting sequences are admitted");
+  sequence.kv.left_padding = terms.left_padding;
+  sequence.kv.trailing_padding = terms.trailing_padding;
+  const Admission admission{.entries = terms.left_padding + terms.cached + terms.tokens,
+                            .must_fit = terms.left_padding + terms.must_fit,
+                            .others_running = terms.others_running};
+  const Grant grant = kv_.admit(sequence.kv, admission, step_.work);
+  if (grant != Grant::ok) {
+    return grant;
+  }
+  sequence.state = SequenceState::running;
+  sequence.computed = terms.cached;
+  if (!sequence.scheduled) {
+    sequence.scheduled = now_;
+    sequence.cached = terms.cached;
+  }
+  if (terms.cached > Tokens{0}) {
+    step_.hits.push_back({&sequence, terms.cached});
+  }
+  step_.admitted.push_back(&sequence);
+  add_entry(sequence, terms.tokens, EntryKind::prefill);
+  if (terms.left_padding > Tokens{0}) {
+    step_.entries.back().tokens += terms.left_padding;
+    step_.tokens += terms.left_padding;
+  }
+  return Grant::ok;
+}
+
+Grant StepBuilder::schedule(Sequence& sequence, Tokens tokens) {
+  TESSERA_INVARIANT(sequence.state == SequenceState::running && !sequence.in_step,
+                    "a running sequence is scheduled once a step");
+  const Tokens entries = sequence.kv.left_padding + sequence.computed + tokens;
+  const Grant grant = kv_.extend(sequence.kv.id, entries, step_.work);
+  if (grant == Grant::ok) {
+    add_entry(sequence, tokens, kind_of_running(sequence, tokens));
+  }
+  return grant;
+}
+
+void StepBuilder::schedule_dead_row(Sequence& sequence) {
+  TESSERA_INVARIANT(sequence.finished(), "a dead row's sequence has ended");
+  add_entry(sequence, Tokens{1}, EntryKind::dead_row);
+  const Grant grant = kv_.extend(sequence.kv.id, step_.entries.back().context, step_.work);
+  TESSERA_INVARIANT(grant == Grant::ok, "a static batch reserves its rows whole");
+}
+
+Tokens StepBuilder::preempt(Sequence& sequence) {
+  TESSERA_INVARIANT(sequence.state == SequenceState::running, "only running sequences are preempted");
+  Tokens returned{0};
+  if (sequence.in_step) {
+    StepEntry& entry = step_.entries[sequence.entry];
+    entry.withdrawn = true;
+    returned = entry.tokens;
+    step_.tokens -= returned;
+    sequence.in_step = false;
+  }
+  kv_.release(sequence.kv.id);
+  sequence.computed = Tokens{0};
+  sequence.state = SequenceState::waiting;
+  ++sequence.num_preemptions;
+  step_.preempted.push_back(&sequence);
+  return returned;
+}
+
+void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
+  TESSERA_INVARIANT(tokens > Tokens{0}, "an entry computes something");
+  sequence.computed += tokens;
+  sequence.in_step = true;
+  sequence.entry = step_.entries.size();
+  step_.tokens += tokens;
+  step_.entries.push_back({.sequence = &sequence,
+                           .tokens = tokens,
+                           .context = sequence.kv.left_padding + sequence.computed,
+                           .kind = kind,
+                           .samples = kind != EntryKind::dead_row &&
+                                      sequence.computed == sequence.known()});
+}
+
+}  // namespace tessera
