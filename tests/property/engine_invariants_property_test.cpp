@@ -1,0 +1,160 @@
+// Every policy with every KV manager that it combines with, on random workloads: the invariants of a
+// run hold at every event, and all requests end.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tessera/core/random.hpp"
+#include "tessera/engine/simulate.hpp"
+#include "tests/support/listed_requests.hpp"
+#include "tests/support/scenarios.hpp"
+
+namespace tessera {
+namespace {
+
+class Invariants final : public Recorder {
+ public:
+  void on_step(const StepRecord& record) override {
+    EXPECT_GE(record.start, last_end_);
+    EXPECT_EQ(record.end - record.start, record.time.total());
+    EXPECT_GT(record.step->tokens, Tokens{0});
+    last_end_ = record.end;
+    for (const Sequence* sequence : record.step->admitted) {
+      running_.insert(sequence->kv.id);
+    }
+    for (const Sequence* sequence : record.step->preempted) {
+      EXPECT_EQ(running_.erase(sequence->kv.id), 1U);
+    }
+    preemptions_ += static_cast<std::int64_t>(record.step->preempted.size());
+  }
+
+  void on_usage(const UsageRecord& record) override {
+    record.ledger.audit();
+    EXPECT_GE(record.time, last_usage_);
+    last_usage_ = record.time;
+    const KvUsage& kv = record.ledger.kv;
+    EXPECT_LE(kv.live, kv.reserved());
+    EXPECT_LE(kv.largest_free, kv.free());
+    if (record.queues.running == 0) {
+      EXPECT_EQ(kv.reserved(), kv.cached_prefix);
+    }
+  }
+
+  void on_request_end(const RequestRecord& record) override {
+    ++ended_;
+    EXPECT_LE(record.kv_peak_written, record.kv_peak_reserved);
+    if (record.status == RequestStatus::rejected) {
+      return;
+    }
+    EXPECT_EQ(record.status, RequestStatus::finished);
+    EXPECT_LE(record.request.arrival, *record.scheduled);
+    EXPECT_LT(*record.scheduled, *record.first_token);
+    EXPECT_LE(*record.first_token, record.ended);
+    EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
+    ended_preemptions_ += record.num_preemptions;
+  }
+
+  void check_end(std::int64_t arrived) const {
+    EXPECT_EQ(ended_, arrived);
+    EXPECT_EQ(preemptions_, ended_preemptions_);
+  }
+
+ private:
+  SimTime last_end_;
+  SimTime last_usage_;
+  std::set<SequenceId> running_;
+  std::int64_t ended_ = 0;
+  std::int64_t preemptions_ = 0;
+  std::int64_t ended_preemptions_ = 0;
+};
+
+// One spec of every alternative, with the settings that matter varied.
+std::vector<PolicySpec> policies() {
+  std::vector<PolicySpec> specs;
+  for (const std::int64_t limit : {1, 3, 16}) {
+    specs.emplace_back(VllmV1Spec{.max_num_seqs = limit, .max_num_batched_tokens = Tokens{48}});
+    specs.emplace_back(VllmV1Spec{.max_num_seqs = limit,
+                                  .max_num_batched_tokens = Tokens{256},
+                                  .chunked_prefill = false});
+    specs.emplace_back(StaticSpec{.max_num_seqs = limit});
+    specs.emplace_back(OrcaSpec{.max_num_seqs = limit});
+    specs.emplace_back(FasterTransformerSpec{.max_num_seqs = limit});
+  }
+  return specs;
+}
+
+std::vector<KvCacheSpec> kv_caches() {
+  std::vector<KvCacheSpec> specs;
+  for (const std::int64_t block_size : {1, 8}) {
+    PagedKvSpec paged;
+    paged.block_size = Tokens{block_size};
+    paged.num_blocks = Blocks{640 / block_size};
+    specs.emplace_back(paged);
+    paged.reserve = BlockReserve::max_model_len;
+    specs.emplace_back(paged);
+  }
+  for (const Reserve reserve : {Reserve::max, Reserve::pow2, Reserve::oracle}) {
+    for (const Placement placement :
+         {Placement::buddy, Placement::best_fit, Placement::first_fit}) {
+      specs.emplace_back(ContiguousKvSpec{.reserve = reserve, .placement = placement});
+    }
+  }
+  return specs;
+}
+
+// A card whose KV pool holds about 700 tokens.
+Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
+  Scenario scenario = tiny_scenario();
+  scenario.engine.policy = policy;
+  scenario.engine.kv_cache = kv_cache;
+  scenario.engine.max_model_len = Tokens{256};
+  if (std::holds_alternative<ContiguousKvSpec>(kv_cache)) {
+    const auto plan = plan_memory(scenario);
+    const auto& roomy = std::get<MemoryPlan>(plan);
+    const Bytes others = roomy.driver + roomy.weights + roomy.workspace;
+    const Bytes pool = Bytes{700} * kv_bytes_per_token(scenario.model, KvFormat::fp16).count();
+    scenario.engine.memory.utilization = 1.0;
+    scenario.hardware.gpu.memory = others + pool;
+  }
+  return scenario;
+}
+
+std::vector<Request> random_requests(std::uint64_t seed) {
+  RandomStream stream(seed, "invariants");
+  std::vector<Request> requests;
+  Duration arrival;
+  const auto pick = [&](std::uint64_t n) { return static_cast<std::int64_t>(stream() % n); };
+  for (std::int64_t id = 0; id < 60; ++id) {
+    arrival += pick(3) == 0 ? Duration{} : Duration::milliseconds(pick(120));
+    requests.push_back(a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(140)}));
+  }
+  return requests;
+}
+
+TEST(EngineInvariants, HoldForEveryPolicyWithEveryKvManager) {
+  std::int64_t pairs = 0;
+  for (const PolicySpec& policy : policies()) {
+    for (const KvCacheSpec& kv_cache : kv_caches()) {
+      if (!why_incompatible(policy, kv_cache).empty()) {
+        continue;
+      }
+      ++pairs;
+      const Scenario scenario = scarce_scenario(policy, kv_cache);
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        SCOPED_TRACE(std::string(kind_of(policy)) + " with " + std::string(kind_of(kv_cache)) +
+                     ", seed " + std::to_string(seed));
+        const std::vector<Request> requests = random_requests(seed);
+        ListedRequests source(requests);
+        Invariants invariants;
+        ASSERT_NO_THROW(simulate(scenario, source, invariants));
+        invariants.check_end(static_cast<std::int64_t>(requests.size()));
+        ASSERT_FALSE(::testing::Test::HasFailure());
+      }
+    }
+  }
+  EXPECT_GT(pairs, 100);
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,29 @@
+// Requests from a list, in order of arrival.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "tessera/workload/request_source.hpp"
+
+namespace tessera {
+
+class ListedRequests final : public RequestSource {
+ public:
+  explicit ListedRequests(std::vector<Request> requests) : requests_(std::move(requests)) {}
+
+  [[nodiscard]] SimTime next_arrival() const override {
+    return next_ < requests_.size() ? requests_[next_].arrival : SimTime::max();
+  }
+  Request pop() override { return requests_[next_++]; }
+  void on_end(const Request& /*request*/, SimTime /*now*/) override {}
+  [[nodiscard]] SourceCounts counts() const override {
+    return {.requests = static_cast<std::int64_t>(next_)};
+  }
+
+ private:
+  std::vector<Request> requests_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace tessera

@@ -1,0 +1,124 @@
+#include "tests/truth/engine_trace/settings.hpp"
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "tessera/core/diagnostic.hpp"
+
+namespace tessera::truth {
+namespace {
+
+namespace json = boost::json;
+
+std::int64_t integer(const json::object& config, std::string_view key) {
+  return config.at(key).to_number<std::int64_t>();
+}
+
+bool flag(const json::object& config, std::string_view key) {
+  return config.contains(key) && config.at(key).is_bool() && config.at(key).as_bool();
+}
+
+std::string text(const json::object& config, std::string_view key) {
+  return std::string(config.at(key).as_string());
+}
+
+// The traces' clock: 100000 + 1000·T + C ticks of 100 ns.
+CostSpec trace_clock() {
+  return AffineCostSpec{.base = Duration::milliseconds(10),
+                        .per_token = Duration::microseconds(100),
+                        .per_context_token = Duration::nanoseconds(100),
+                        .per_sequence = {}};
+}
+
+// A card and a model whose memory never matters: the trace gives the number of blocks.
+void set_hardware(Scenario& scenario) {
+  scenario.hardware.gpu.name = "trace";
+  scenario.hardware.gpu.memory = Bytes{std::int64_t{1} << 50};
+  scenario.model = ModelSpec{};
+  scenario.model.name = "trace";
+  scenario.model.layers = 1;
+  scenario.model.hidden = 64;
+  scenario.model.heads = 1;
+  scenario.model.vocabulary = 64;
+}
+
+std::string set_vllm_v1(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
+  if (text(config, "engine") != "v1_main") {
+    return "vLLM v1 of another version than main, or asynchronous";
+  }
+  if (text(config, "policy") != "fcfs") {
+    return "the order '" + text(config, "policy") + "'";
+  }
+  if (flag(config, "prefix_caching")) {
+    return "prefix caching";
+  }
+  paged.watermark = config.at("watermark").to_number<double>();
+  scenario.engine.policy = VllmV1Spec{
+      .max_num_seqs = integer(config, "max_num_seqs"),
+      .max_num_batched_tokens = Tokens{integer(config, "max_num_batched_tokens")},
+      .chunked_prefill = flag(config, "chunked_prefill"),
+      .long_prefill_token_threshold = Tokens{integer(config, "long_prefill_token_threshold")},
+      .reserve_full_prompt = flag(config, "scheduler_reserve_full_isl")};
+  return {};
+}
+
+std::string set_sarathi(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
+  const std::string scheduler = text(config, "scheduler");
+  const std::int64_t max_num_seqs = integer(config, "max_num_seqs");
+  paged.reserve = BlockReserve::max_model_len;
+  if (scheduler == "orca") {
+    scenario.engine.policy = OrcaSpec{.max_num_seqs = max_num_seqs};
+    return {};
+  }
+  if (scheduler == "faster_transformer") {
+    scenario.engine.policy = FasterTransformerSpec{.max_num_seqs = max_num_seqs};
+    return {};
+  }
+  return "Sarathi-Serve's scheduler '" + scheduler + "'";
+}
+
+std::string set_engine(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
+  const std::string engine = text(config, "engine");
+  if (engine.starts_with("v1_")) {
+    return set_vllm_v1(scenario, config, paged);
+  }
+  if (engine == "sarathi") {
+    return set_sarathi(scenario, config, paged);
+  }
+  return "the engine '" + engine + "'";
+}
+
+}  // namespace
+
+TraceSettings read_settings(const std::filesystem::path& config) {
+  std::ifstream file(config);
+  if (!file) {
+    throw UnreadableFile(Place{config.string()}, "cannot be read");
+  }
+  std::stringstream content;
+  content << file.rdbuf();
+  boost::system::error_code error;
+  const json::value value = json::parse(content.str(), error);
+  if (error || !value.is_object()) {
+    throw BadInput(Place{config.string()}, "is not a JSON object");
+  }
+  try {
+    const json::object& object = value.as_object();
+    TraceSettings settings;
+    settings.workload = text(object, "workload");
+    PagedKvSpec paged;
+    paged.block_size = Tokens{integer(object, "block_size")};
+    paged.num_blocks = Blocks{integer(object, "num_gpu_blocks")};
+    set_hardware(settings.scenario);
+    settings.scenario.cost = trace_clock();
+    settings.scenario.engine.max_model_len = Tokens{integer(object, "max_model_len")};
+    settings.not_modelled = set_engine(settings.scenario, object, paged);
+    settings.scenario.engine.kv_cache = paged;
+    return settings;
+  } catch (const std::exception& problem) {
+    throw BadInput(Place{config.string()}, std::string("lacks a setting: ") + problem.what());
+  }
+}
+
+}  // namespace tessera::truth

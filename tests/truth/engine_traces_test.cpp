@@ -1,0 +1,42 @@
+// Every recorded run of a real engine whose rules are modelled: equal in every field of every step.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "tests/truth/engine_trace/step_trace.hpp"
+
+namespace tessera::truth {
+namespace {
+
+std::vector<std::filesystem::path> modelled_traces(const std::filesystem::path& traces) {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(traces)) {
+    if (entry.path().filename() == "config.json" && is_modelled(entry.path().parent_path())) {
+      folders.push_back(entry.path().parent_path());
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+TEST(EngineTraces, AreEqualStepForStep) {
+  const std::filesystem::path data = TESSERA_DATA_DIR;
+  if (data.empty()) {
+    std::cout << "SKIPPED: no TESSERA_DATA, so no engine trace was compared\n";
+    return;
+  }
+  const auto folders = modelled_traces(data / "engines" / "traces");
+  std::size_t steps = 0;
+  for (const auto& folder : folders) {
+    const StepTrace trace = read_step_trace(folder, data / "engines" / "workloads");
+    EXPECT_EQ(first_difference(trace), "") << folder;
+    steps += trace.steps.size();
+  }
+  std::cout << folders.size() << " traces, " << steps << " steps compared\n";
+  EXPECT_GE(folders.size(), 60U);
+}
+
+}  // namespace
+}  // namespace tessera::truth
