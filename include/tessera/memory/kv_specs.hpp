@@ -1,5 +1,6 @@
 // The settings of every KV manager. The variant KvCacheSpec is their registry: to add one, write
-// its spec here, name it in the variant, and define its make_kv_cache overload in sim/memory.
+// its spec here (settings, traits, smallest and fixed pool), name it in the variant, and define its
+// make_kv_cache overload in sim/memory.
 #pragma once
 
 #include <array>
@@ -52,6 +53,10 @@ struct ContiguousKvSpec {
     v.field("placement", self.placement, "where in the pool a reservation is put");
   }
   [[nodiscard]] KvTraits traits() const { return {.reserves_at_admission = true}; }
+  // The least that it can share out, and the whole pool if the spec fixes it; else the pool is what
+  // the device's memory leaves.
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
 
 // What a paged sequence owns: blocks as it grows, or blocks for the longest context at once (the
@@ -83,6 +88,10 @@ struct PagedKvSpec {
   }
   [[nodiscard]] KvTraits traits() const {
     return {.reserves_at_admission = reserve == BlockReserve::max_model_len, .has_blocks = true};
+  }
+  [[nodiscard]] Tokens smallest_pool() const { return block_size; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const {
+    return num_blocks ? std::optional(block_size * num_blocks->count()) : std::nullopt;
   }
 };
 

@@ -1,5 +1,7 @@
 // How a device's memory is divided before the first request: vLLM's sizing of the KV pool.
-//   pool = utilization·capacity − driver − weights − workspace of the profile run
+//   pool = floor(utilization·capacity) − driver − weights − workspace of the profile run
+// The utilization counts as a decimal of nine places and the product is exact: 0.7 of 1000 bytes is
+// 700, though the double next to 0.7 lies below it.
 #pragma once
 
 #include <variant>
@@ -47,6 +49,8 @@ struct PlanRequest {
   std::int64_t profile_sequences = 0;  // sequences of the largest step
 };
 
+// A pool of fixed size must fit under the same limit; what it leaves is outside. Any other pool must
+// hold the least that its manager shares out: a block, or a token.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request);
 
 }  // namespace tessera

@@ -8,11 +8,12 @@
 
 namespace tessera {
 
-// The peak of one step's activations, logits and sampler. Live sets of the two phases do not
-// overlap, so it is the maximum over attention, MLP and sampling, plus what is held throughout
-// (the residual stream, cuBLAS's workspace).
+// The peak of one step's activations, logits and sampler. The phases' live sets do not overlap, so
+// it is the maximum over attention, MLP and sampling, each with the residual stream where it needs
+// it, plus what is held throughout (cuBLAS's workspace). A step without tokens needs only that.
 //   tokens       new tokens of the step
 //   sequences    sequences that sample in it
+// Precondition: tokens >= 0, sequences >= 0.
 [[nodiscard]] Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision,
                                     Tokens tokens, std::int64_t sequences);
 

@@ -1,0 +1,20 @@
+// Dispatch over the registry of KV managers.
+#include "tessera/memory/kv_cache.hpp"
+
+#include <variant>
+
+namespace tessera {
+
+std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool) {
+  return std::visit([&pool](const auto& named) { return make_kv_cache(named, pool); }, spec);
+}
+
+KvTraits traits_of(const KvCacheSpec& spec) {
+  return std::visit([](const auto& named) { return named.traits(); }, spec);
+}
+
+std::string_view kind_of(const KvCacheSpec& spec) {
+  return std::visit([](const auto& named) { return named.kind; }, spec);
+}
+
+}  // namespace tessera

@@ -1,0 +1,216 @@
+// The KV cache in blocks of fixed size, as vLLM's V1 engine keeps it (KVCacheManager and BlockPool;
+// Kwon et al., SOSP 2023), without prefix caching. A sequence gets blocks when a step needs them,
+// or, with `reserve: max_model_len`, all blocks of the longest context when it is admitted, which
+// is how Sarathi-Serve models Orca and FasterTransformer.
+//
+// An admission must leave the watermark's blocks free when others are running; growth need not.
+// Block 0 is vLLM's null block, a placeholder that no sequence owns.
+#include <algorithm>
+#include <vector>
+
+#include "sim/memory/block_queue.hpp"
+#include "sim/memory/row_table.hpp"
+#include "tessera/core/contract.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
+
+namespace tessera {
+namespace {
+
+// How the pool is cut.
+struct Layout {
+  Bytes pool{0};
+  Bytes block{0};
+  Blocks total{0};
+  Blocks null_blocks{0};
+};
+
+Layout layout_of(const PagedKvSpec& spec, const KvPool& pool) {
+  Layout layout;
+  layout.block = pool.bytes_per_token * spec.block_size.count();
+  if (spec.num_blocks) {
+    const Int128 bytes = Int128{layout.block.count()} * spec.num_blocks->count();
+    TESSERA_INVARIANT(bytes <= Bytes::max().count(), "a pool's bytes are a 64-bit number");
+    layout.total = *spec.num_blocks;
+    layout.pool = layout.block * layout.total.count();
+  } else {
+    layout.total = Blocks{pool.bytes / layout.block};
+    layout.pool = pool.bytes;
+  }
+  TESSERA_INVARIANT(layout.total.count() < std::int64_t{1} << 32, "a block's id has 32 bits");
+  layout.null_blocks = std::min(Blocks{pool.null_block ? 1 : 0}, layout.total);
+  return layout;
+}
+
+class PagedKv final : public KvCache {
+ public:
+  PagedKv(const PagedKvSpec& spec, const KvPool& pool)
+      : layout_(layout_of(spec, pool)),
+        bytes_per_token_(pool.bytes_per_token),
+        block_size_(spec.block_size),
+        watermark_(
+            static_cast<std::int64_t>(spec.watermark * static_cast<double>(layout_.total.count()))),
+        queue_(block_id(layout_.null_blocks), block_id(layout_.total)) {
+    if (spec.reserve == BlockReserve::max_model_len) {
+      blocks_for_life_ = blocks_of(pool.max_model_len);
+    }
+  }
+
+  [[nodiscard]] Bytes pool() const override { return layout_.pool; }
+
+  [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const override {
+    return fits_reservation(sequence.final_entries()) &&
+           blocks_to_hold(sequence.final_entries()) <= usable();
+  }
+
+  [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const override {
+    const Tokens entries = prompt + output - Tokens{1};
+    return fits_reservation(entries) ? usable() / std::max(blocks_to_hold(entries), Blocks{1}) : 0;
+  }
+
+  [[nodiscard]] Tokens capacity() const override { return block_size_ * usable().count(); }
+
+  [[nodiscard]] Tokens cached_prefix(const KvSequence& /*sequence*/,
+                                     Tokens /*known*/) const override {
+    return Tokens{0};
+  }
+
+  Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
+    const Tokens most = std::max(admission.entries, admission.must_fit);
+    const Blocks needed = blocks_to_hold(most);
+    if (needed > usable() || !fits_reservation(most)) {
+      return Grant::never;
+    }
+    const Blocks kept_free = admission.others_running ? watermark_ : Blocks{0};
+    if (needed + kept_free > queue_.size()) {
+      return Grant::later;
+    }
+    const Blocks granted = blocks_to_hold(admission.entries);
+    rows_.open(sequence, block_size_ * granted.count());
+    chains_.resize(rows_.size());
+    take(chains_[index_of(sequence.id)], granted);
+    return Grant::ok;
+  }
+
+  Grant extend(SequenceId id, Tokens entries, KvWork& /*work*/) override {
+    if (entries <= rows_.row(id).reserved) {
+      return Grant::ok;
+    }
+    const Blocks needed = blocks_of(entries);
+    if (blocks_for_life_ || needed > usable()) {
+      return Grant::never;
+    }
+    BlockChain& chain = chains_[index_of(id)];
+    const Blocks more = needed - chain.size;
+    if (more > queue_.size()) {
+      return Grant::later;
+    }
+    take(chain, more);
+    rows_.grow(id, block_size_ * needed.count());
+    return Grant::ok;
+  }
+
+  void write(SequenceId id, Tokens entries) override { rows_.write(id, entries); }
+
+  void end_of_sequence(SequenceId id) override { rows_.end(id); }
+
+  void release(SequenceId id) override {
+    rows_.close(id);
+    queue_.give_back(chains_[index_of(id)]);
+  }
+
+  // Any free block serves any sequence, so no request waits for a place.
+  void set_head_of_queue(std::optional<KvSequence> /*head*/) override {}
+
+  [[nodiscard]] KvUsage usage() const override {
+    KvUsage usage = usage_of(rows_.totals(), bytes_per_token_);
+    const Blocks guarded = std::min(watermark_, queue_.size());
+    const Bytes tail = layout_.pool - layout_.block * layout_.total.count();
+    usage.withheld = tail + layout_.block * (layout_.null_blocks + guarded).count();
+    usage.free_usable = layout_.block * (queue_.size() - guarded).count();
+    // The unit of a grant is a block: free blocks are as good as one run of them.
+    usage.largest_free = layout_.block * queue_.size().count();
+    return usage;
+  }
+
+  [[nodiscard]] SequenceKvUsage usage(SequenceId id) const override {
+    if (!rows_.holds(id)) {
+      return {};
+    }
+    const Row& row = rows_.row(id);
+    return {.written = bytes_per_token_ * row.cells().live.count(),
+            .reserved = bytes_per_token_ * row.reserved.count()};
+  }
+
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return queue_.size(); }
+  [[nodiscard]] std::optional<Blocks> total_blocks() const override { return layout_.total; }
+
+  void audit() const override {
+    rows_.audit();
+    std::vector<bool> seen(static_cast<std::size_t>(layout_.total.count()), false);
+    mark(queue_.in_order(), seen);
+    for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+      const BlockChain& chain = chains_[i];
+      const Tokens cells = block_size_ * chain.size.count();
+      TESSERA_INVARIANT(
+          cells == (rows_.holds(SequenceId{i}) ? rows_.row(SequenceId{i}).reserved : Tokens{0}),
+          "a row's cells are those of its blocks");
+      mark(queue_.in_order(chain), seen);
+    }
+    const auto owned = Blocks{std::count(seen.begin(), seen.end(), true)};
+    TESSERA_INVARIANT(owned == usable(), "every block is free or owned");
+    TESSERA_INVARIANT(usage().total() == pool(), "the classes sum to the pool");
+  }
+
+ private:
+  [[nodiscard]] static BlockId block_id(Blocks ordinal) {
+    return BlockId{static_cast<std::uint32_t>(ordinal.count())};
+  }
+
+  static void mark(const std::vector<BlockId>& blocks, std::vector<bool>& seen) {
+    for (const BlockId block : blocks) {
+      const auto at = static_cast<std::size_t>(block);
+      TESSERA_INVARIANT(at < seen.size() && !seen[at], "a block has one owner");
+      seen[at] = true;
+    }
+  }
+
+  void take(BlockChain& chain, Blocks count) {
+    for (Blocks taken{0}; taken < count; ++taken) {
+      queue_.take(chain);
+    }
+  }
+
+  // Blocks that sequences can own.
+  [[nodiscard]] Blocks usable() const { return layout_.total - layout_.null_blocks; }
+  [[nodiscard]] Blocks blocks_of(Tokens entries) const {
+    return Blocks{divide_up(entries, block_size_)};
+  }
+  // What a sequence owns when it has room for `entries`.
+  [[nodiscard]] Blocks blocks_to_hold(Tokens entries) const {
+    return blocks_for_life_ ? *blocks_for_life_ : blocks_of(entries);
+  }
+  [[nodiscard]] bool fits_reservation(Tokens entries) const {
+    return !blocks_for_life_ || entries <= block_size_ * blocks_for_life_->count();
+  }
+
+  Layout layout_;
+  Bytes bytes_per_token_;
+  Tokens block_size_;
+  Blocks watermark_;
+  std::optional<Blocks> blocks_for_life_;  // of every sequence; nothing where they grow
+  BlockQueue queue_;
+  RowTable rows_;
+  std::vector<BlockChain> chains_;  // by sequence id
+};
+
+}  // namespace
+
+std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool) {
+  TESSERA_INVARIANT(pool.bytes_per_token > Bytes{0}, "a token's KV takes memory");
+  TESSERA_INVARIANT(pool.max_model_len > Tokens{0}, "a context holds a token");
+  TESSERA_INVARIANT(!spec.prefix_caching, "paged KV has no prefix cache");
+  return std::make_unique<PagedKv>(spec, pool);
+}
+
+}  // namespace tessera
