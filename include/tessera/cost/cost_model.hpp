@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +30,13 @@ struct StepTime {
   Duration overhead;
   Duration link;
   [[nodiscard]] Duration total() const { return compute + memory + overhead + link; }
+  StepTime& operator+=(const StepTime& other) {
+    compute += other.compute;
+    memory += other.memory;
+    overhead += other.overhead;
+    link += other.link;
+    return *this;
+  }
   friend bool operator==(const StepTime&, const StepTime&) = default;
 };
 
@@ -57,6 +66,12 @@ class CostModel {
   [[nodiscard]] virtual std::vector<OperationTime> operations(const StepShape& shape) = 0;
 };
 
+// Why the card cannot run arithmetic of this precision; nothing where it can. BF16 that a card lacks
+// is not refused: it is emulated, and slow.
+[[nodiscard]] std::optional<std::string> why_unsupported(const GpuSpec& gpu,
+                                                         const PrecisionSpec& precision);
+
+// Precondition: for a roofline, the card supports the precision.
 [[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
                                                          const ModelSpec& model,
                                                          const PrecisionSpec& precision);

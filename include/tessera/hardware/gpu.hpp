@@ -36,6 +36,10 @@ struct KernelEfficiency {
   double memory = 0.8;   // of the memory's peak bandwidth
   Duration launch = Duration::microseconds(5);  // a kernel's own intercept
   double norm = 1.0;     // q above
+  // Matrix products work in tiles of this many tokens: above `tile_from` tokens, FLOPs are those of
+  // the next whole tile. In attention of new tokens each token computes half a tile of masked pairs.
+  Tokens token_tile{1};
+  Tokens tile_from{0};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -44,6 +48,28 @@ struct KernelEfficiency {
     v.field("launch", self.launch, at_least(Duration{}), "intercept of one kernel");
     v.field("norm", self.norm, between(1.0, 64.0),
             "q of the roofs' q-norm: 1 adds them, a large q takes the greater");
+    v.field("token_tile", self.token_tile, between(Tokens{1}, Tokens{1024}),
+            "tokens in a tile: FLOPs are those of whole tiles");
+    v.field("tile_from", self.tile_from, at_least(Tokens{0}),
+            "up to so many tokens smaller kernels serve, and no tile is filled up");
+  }
+};
+
+// Kernels without matrix products, which memory traffic and their launch decide.
+struct ElementwiseEfficiency {
+  KernelEfficiency norm{0.5, 0.5, Duration::microseconds(4), 64.0};
+  KernelEfficiency rope{0.5, 0.6, Duration::microseconds(4), 64.0};
+  KernelEfficiency activation{0.5, 0.6, Duration::microseconds(4), 64.0};
+  KernelEfficiency residual{0.5, 0.8, Duration::microseconds(2), 64.0};
+  KernelEfficiency copy{0.5, 0.8, Duration::microseconds(4), 64.0};  // embedding, KV, sampling
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("norm", self.norm, "layer norm, RMS norm");
+    v.field("rope", self.rope, "rotary positions");
+    v.field("activation", self.activation, "between the matrices of the MLP");
+    v.field("residual", self.residual, "additions to the residual stream");
+    v.field("copy", self.copy, "embedding, KV writes and copies, sampling");
   }
 };
 
@@ -69,7 +95,7 @@ struct GpuSpec {
   KernelEfficiency gemm_int8;        // integer arithmetic, compute: int8
   KernelEfficiency attention_prefill;
   KernelEfficiency attention_decode;
-  KernelEfficiency elementwise;      // norms, activations, residuals, rope, copies
+  ElementwiseEfficiency elementwise;
   double dequantisation = 0.75;  // reached share of `gemm.memory` when 4-bit weights are unpacked
 
   template <class Self, class Visitor>
@@ -99,7 +125,7 @@ struct GpuSpec {
     v.field("gemm_int8", self.gemm_int8, "matrix products in integer arithmetic");
     v.field("attention_prefill", self.attention_prefill, "attention of new tokens");
     v.field("attention_decode", self.attention_decode, "attention of one token a sequence");
-    v.field("elementwise", self.elementwise, "norms, activations, residuals, rope, copies");
+    v.field("elementwise", self.elementwise, "kernels without matrix products");
     v.field("dequantisation", self.dequantisation, within(0.0, 1.0),
             "share of gemm.memory that is left when 4-bit weights are unpacked");
   }

@@ -1,0 +1,158 @@
+#include "sim/cost/kernel_time.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+// BF16 on a card without it goes through single precision and conversions. A T4 was measured at
+// 2.0 to 2.5 TFLOP/s there, where its single precision reaches 4.2 to 4.4.
+constexpr double bf16_emulation = 0.55;
+
+// 4-bit weights are unpacked before use; 8-bit ones are read as they are.
+bool is_unpacked(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::int4:
+    case WeightFormat::awq:
+    case WeightFormat::gptq:
+    case WeightFormat::nf4:
+    case WeightFormat::q4_0:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Attention, and the head of a quantised model, compute in half precision unless all is single.
+ComputeFormat unquantised(ComputeFormat format) {
+  const bool integer = format == ComputeFormat::int8 || format == ComputeFormat::int4;
+  return integer ? ComputeFormat::fp16 : format;
+}
+
+// The peak rate of `format`, with what of it is left where the card emulates it.
+Flops peak_of(const GpuSpec& gpu, ComputeFormat format) {
+  switch (format) {
+    case ComputeFormat::fp32:
+      return gpu.peak.fp32;
+    case ComputeFormat::fp16:
+      return gpu.peak.fp16;
+    case ComputeFormat::bf16:
+      return gpu.peak.bf16 > Flops{0.0} ? gpu.peak.bf16
+                                        : Flops{gpu.peak.fp32.value() * bf16_emulation};
+    case ComputeFormat::int8:
+      return gpu.peak.int8;
+    case ComputeFormat::int4:
+      return gpu.peak.int4;
+  }
+  TESSERA_INVARIANT(false, "the compute format is one of its names");
+  return Flops{};
+}
+
+const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
+  const bool emulated = format == ComputeFormat::bf16 && !(gpu.peak.bf16 > Flops{0.0});
+  if (format == ComputeFormat::fp32 || emulated) {
+    return gpu.gemm_fp32;
+  }
+  const bool integer = format == ComputeFormat::int8 || format == ComputeFormat::int4;
+  return integer ? gpu.gemm_int8 : gpu.gemm;
+}
+
+}  // namespace
+
+Tokens Roofs::tiled(Tokens tokens) const {
+  return tokens > tile_from ? round_up(tokens, token_tile) : tokens;
+}
+
+Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwidth) {
+  TESSERA_INVARIANT(peak > Flops{0.0} && bandwidth > Bandwidth{0.0},
+                    "the card has the arithmetic that a scenario asks for");
+  const double bytes_per_second = bandwidth.value() * efficiency.memory;
+  return {peak.value() * efficiency.compute,
+          bytes_per_second,
+          bytes_per_second,
+          efficiency.norm,
+          efficiency.launch,
+          efficiency.token_tile,
+          efficiency.tile_from};
+}
+
+double combine(double compute, double memory, double norm) {
+  const double greater = std::max(compute, memory);
+  const double lesser = std::min(compute, memory);
+  if (!(lesser > 0.0)) {
+    return greater;
+  }
+  return greater * std::pow(1.0 + std::pow(lesser / greater, norm), 1.0 / norm);
+}
+
+StepTime kernel_time(const OperationWork& work, const Roofs& roofs) {
+  const double compute = work.flops / roofs.flops_per_second;
+  const double memory = work.weight_bytes / roofs.weight_bytes_per_second +
+                        work.activation_bytes / roofs.bytes_per_second;
+  const Duration time = Duration::from_seconds(combine(compute, memory, roofs.norm));
+  StepTime parts;
+  parts.overhead = roofs.launch * work.kernels;
+  (compute > memory ? parts.compute : parts.memory) = time;
+  return parts;
+}
+
+Bound greatest_part(const StepTime& time) {
+  Bound bound = Bound::compute;
+  Duration most = time.compute;
+  const auto consider = [&](Duration part, Bound candidate) {
+    if (part > most) {
+      most = part;
+      bound = candidate;
+    }
+  };
+  consider(time.memory, Bound::memory);
+  consider(time.overhead, Bound::overhead);
+  consider(time.link, Bound::link);
+  return bound;
+}
+
+GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision) {
+  const auto roofs = [&gpu](const KernelEfficiency& efficiency, Flops peak) {
+    return roofs_of(efficiency, peak, gpu.memory_bandwidth);
+  };
+  const ComputeFormat whole = unquantised(precision.compute);
+  layers = roofs(products_of(gpu, precision.compute), peak_of(gpu, precision.compute));
+  if (is_unpacked(precision.weights)) {
+    layers.weight_bytes_per_second *= gpu.dequantisation;
+  }
+  head = roofs(products_of(gpu, whole), peak_of(gpu, whole));
+  prefill_attention = roofs(gpu.attention_prefill, peak_of(gpu, whole));
+  decode_attention = roofs(gpu.attention_decode, peak_of(gpu, whole));
+  norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
+  rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);
+  activation = roofs(gpu.elementwise.activation, gpu.peak.fp32);
+  residual = roofs(gpu.elementwise.residual, gpu.peak.fp32);
+  copy = roofs(gpu.elementwise.copy, gpu.peak.fp32);
+}
+
+const Roofs& GpuRoofs::of(Operation operation) const {
+  switch (operation) {
+    case Operation::qkv_proj:
+    case Operation::out_proj:
+    case Operation::mlp_up:
+    case Operation::mlp_down:
+      return layers;
+    case Operation::lm_head:
+      return head;
+    case Operation::norm:
+      return norm;
+    case Operation::rope:
+      return rope;
+    case Operation::mlp_act:
+      return activation;
+    case Operation::residual:
+      return residual;
+    default:
+      return copy;
+  }
+}
+
+}  // namespace tessera

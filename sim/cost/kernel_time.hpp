@@ -1,0 +1,51 @@
+// The time of kernels: their launches, and the roofs that their FLOPs and bytes meet.
+#pragma once
+
+#include "tessera/cost/cost_model.hpp"
+#include "tessera/cost/operation_work.hpp"
+
+namespace tessera {
+
+// What a class of kernels reaches on one GPU.
+struct Roofs {
+  double flops_per_second = 1.0;
+  double bytes_per_second = 1.0;
+  double weight_bytes_per_second = 1.0;  // lower where weights are unpacked first
+  double norm = 1.0;                     // q of KernelEfficiency
+  Duration launch;
+  Tokens token_tile{1};
+  Tokens tile_from{0};
+
+  // `tokens` as the matrix products see them.
+  [[nodiscard]] Tokens tiled(Tokens tokens) const;
+};
+
+// peak·efficiency and bandwidth·efficiency.
+[[nodiscard]] Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwidth);
+
+// (compute^q + memory^q)^(1/q), in seconds.
+[[nodiscard]] double combine(double compute, double memory, double norm);
+
+// The launches are overhead; the rest, rounded once, is put down to the greater roof.
+[[nodiscard]] StepTime kernel_time(const OperationWork& work, const Roofs& roofs);
+
+// What takes most of `time`.
+[[nodiscard]] Bound greatest_part(const StepTime& time);
+
+// The efficiencies of a GPU as roofs, for one precision.
+struct GpuRoofs {
+  Roofs layers;  // matrix products with the layers' weights
+  Roofs head;    // the LM head, which stays unquantised
+  Roofs prefill_attention;
+  Roofs decode_attention;
+  Roofs norm;
+  Roofs rope;
+  Roofs activation;
+  Roofs residual;
+  Roofs copy;
+
+  GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision);
+  [[nodiscard]] const Roofs& of(Operation operation) const;
+};
+
+}  // namespace tessera

@@ -1,0 +1,254 @@
+// The roofline cost model: every operation takes its launches and the roofs that its FLOPs and
+// bytes meet (Williams, Waterman and Patterson, CACM 2009, with a q-norm in place of the maximum).
+//
+// A step's time is a sum of integers: a function of its tokens, one of its sampling sequences, each
+// rounded once per distinct count and remembered, and prices of what attention reads.
+#include <vector>
+
+#include "sim/cost/attention_time.hpp"
+#include "sim/cost/kernel_time.hpp"
+#include "sim/cost/models.hpp"
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+// What a function of a count gave, for counts that come back.
+class CountMemo {
+ public:
+  template <class Function>
+  StepTime get(std::int64_t count, Function work_out) {
+    if (count >= limit) {
+      return work_out();
+    }
+    const auto index = static_cast<std::size_t>(count);
+    if (index >= known_.size()) {
+      known_.resize(index + 1);
+    }
+    std::optional<StepTime>& entry = known_[index];
+    if (!entry) {
+      entry = work_out();
+    }
+    return *entry;
+  }
+
+ private:
+  static constexpr std::int64_t limit = 1 << 16;  // keeps the memory of one model small
+  std::vector<std::optional<StepTime>> known_;
+};
+
+// Traffic priced by the GiB, so that a price in whole picoseconds is fine enough.
+class Traffic {
+ public:
+  explicit Traffic(double bytes_per_second)
+      : per_gibibyte_(bytes_per_second > 0.0
+                          ? Duration::from_seconds(static_cast<double>(1 << 30) / bytes_per_second)
+                          : Duration{}) {}
+
+  [[nodiscard]] Duration time(Bytes moved) const {
+    TESSERA_INVARIANT(moved == Bytes{0} || per_gibibyte_ > Duration{},
+                      "bytes move only over links whose bandwidth is known");
+    return Duration::picoseconds((per_gibibyte_.picoseconds() * moved.count()) >> 30);
+  }
+
+ private:
+  Duration per_gibibyte_;
+};
+
+double host_link(const GpuSpec& gpu) {
+  const Bandwidth link =
+      gpu.link_measured > Bandwidth{0.0} ? gpu.link_measured : gpu.link_bandwidth;
+  return link.value();
+}
+
+class RooflineModel final : public CostModel {
+ public:
+  RooflineModel(const RooflineCostSpec& spec, const GpuSpec& gpu, const ModelSpec& model,
+                const PrecisionSpec& precision)
+      : spec_(spec),
+        model_(model),
+        precision_(precision),
+        roofs_(gpu, precision),
+        attention_work_(attention_work(model, precision)),
+        attention_(attention_work_, roofs_),
+        device_(roofs_.copy.bytes_per_second),
+        link_(host_link(gpu)) {}
+
+  StepTime step(const StepShape& shape) override {
+    const Tokens tokens = shape.tokens();
+    StepTime time = by_tokens_.get(tokens.count(), [&] { return token_time(tokens); });
+    time += by_sampled_.get(shape.sampled_sequences,
+                            [&] { return sampling_time(shape.sampled_sequences); });
+    if (shape.prefill_tokens > Tokens{0}) {
+      time += attention_.prefill(shape);
+    }
+    time += attention_.decode(shape);
+    if (!(shape.work == KvWork{})) {
+      time += copy_time(shape.work);
+      time += swap_time(shape.work);
+    }
+    time += engine_time(shape);
+    return time;
+  }
+
+  std::vector<OperationTime> operations(const StepShape& shape) override;
+
+ private:
+  [[nodiscard]] StepTime operation_time(Operation operation, Tokens tokens) const;
+  [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
+  [[nodiscard]] StepTime token_time(Tokens tokens) const;
+  [[nodiscard]] StepTime sampling_time(std::int64_t sampled) const;
+  [[nodiscard]] StepTime copy_time(const KvWork& work) const;
+  [[nodiscard]] StepTime swap_time(const KvWork& work) const;
+  [[nodiscard]] StepTime engine_time(const StepShape& shape) const;
+  [[nodiscard]] OperationTime row(Operation operation, const StepTime& time) const;
+  void add_attention(const StepShape& shape, std::vector<OperationTime>& rows) const;
+
+  RooflineCostSpec spec_;
+  ModelSpec model_;
+  PrecisionSpec precision_;
+  GpuRoofs roofs_;
+  AttentionWork attention_work_;
+  AttentionTime attention_;
+  Traffic device_;
+  Traffic link_;
+  CountMemo by_tokens_;
+  CountMemo by_sampled_;
+};
+
+StepTime RooflineModel::operation_time(Operation operation, Tokens tokens) const {
+  const Roofs& roofs = roofs_.of(operation);
+  OperationWork work = token_work(operation, model_, precision_, tokens);
+  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens)).flops;
+  return kernel_time(work, roofs);
+}
+
+StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled) const {
+  const Roofs& roofs = roofs_.of(operation);
+  const Tokens tiled = roofs.tiled(Tokens{sampled});
+  OperationWork work = sampling_work(operation, model_, precision_, sampled);
+  work.flops = sampling_work(operation, model_, precision_, tiled.count()).flops;
+  return kernel_time(work, roofs);
+}
+
+StepTime RooflineModel::token_time(Tokens tokens) const {
+  StepTime sum;
+  for (const Operation operation : token_operations) {
+    sum += operation_time(operation, tokens);
+  }
+  return sum;
+}
+
+StepTime RooflineModel::sampling_time(std::int64_t sampled) const {
+  StepTime sum;
+  for (const Operation operation : sampling_operations) {
+    sum += operation_time(operation, sampled);
+  }
+  return sum;
+}
+
+StepTime RooflineModel::copy_time(const KvWork& work) const {
+  StepTime parts;
+  if (work.copied > Bytes{0}) {
+    parts.memory = device_.time(2 * work.copied);
+    parts.overhead = roofs_.copy.launch * (2 * model_.layers);  // keys and values of every layer
+  }
+  return parts;
+}
+
+StepTime RooflineModel::swap_time(const KvWork& work) const {
+  StepTime parts;
+  parts.link = link_.time(work.swapped_in) + link_.time(work.swapped_out);
+  return parts;
+}
+
+StepTime RooflineModel::engine_time(const StepShape& shape) const {
+  StepTime parts;
+  parts.overhead = spec_.step_overhead +
+                   spec_.sequence_overhead * (shape.prefill_sequences + shape.decode_sequences);
+  return parts;
+}
+
+OperationTime RooflineModel::row(Operation operation, const StepTime& time) const {
+  OperationTime result;
+  result.name = name_of(operation);
+  result.phase = "all";
+  result.layers = model_.layers;
+  result.time = time.total();
+  result.bound = greatest_part(time);
+  return result;
+}
+
+void RooflineModel::add_attention(const StepShape& shape, std::vector<OperationTime>& rows) const {
+  if (shape.prefill_tokens > Tokens{0}) {
+    OperationTime prefill = row(Operation::attention, attention_.prefill(shape));
+    prefill.phase = "prefill";
+    prefill.flops = attention_work_.flops_per_pair * static_cast<double>(shape.prefill_pairs);
+    prefill.bytes =
+        attention_work_.bytes_per_context_token *
+            static_cast<double>(shape.prefill_context.count()) +
+        attention_work_.bytes_per_new_token * static_cast<double>(shape.prefill_tokens.count());
+    rows.push_back(prefill);
+  }
+  const Tokens read = shape.decode_context + shape.work.cells_scanned;
+  if (shape.decode_sequences > 0 || read > Tokens{0}) {
+    OperationTime decode = row(Operation::attention, attention_.decode(shape));
+    decode.phase = "decode";
+    decode.flops = attention_work_.flops_per_pair * static_cast<double>(read.count());
+    decode.bytes =
+        attention_work_.bytes_per_context_token * static_cast<double>(read.count()) +
+        attention_work_.bytes_per_new_token * static_cast<double>(shape.decode_sequences);
+    rows.push_back(decode);
+  }
+}
+
+std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
+  std::vector<OperationTime> rows;
+  const auto add = [&](Operation operation, const StepTime& time, const OperationWork& work) {
+    if (work.kernels > 0) {
+      rows.push_back(row(operation, time));
+      rows.back().flops = work.flops;
+      rows.back().bytes = work.bytes();
+    }
+  };
+  for (const Operation operation : token_operations) {
+    if (operation == Operation::out_proj) {
+      add_attention(shape, rows);
+    }
+    add(operation, operation_time(operation, shape.tokens()),
+        token_work(operation, model_, precision_, shape.tokens()));
+  }
+  for (const Operation operation : sampling_operations) {
+    add(operation, operation_time(operation, shape.sampled_sequences),
+        sampling_work(operation, model_, precision_, shape.sampled_sequences));
+  }
+  const double copied = 2.0 * static_cast<double>(shape.work.copied.count());
+  const Bytes swapped = shape.work.swapped_in + shape.work.swapped_out;
+  add(Operation::kv_concat, copy_time(shape.work),
+      {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * model_.layers : 0});
+  add(Operation::kv_swap, swap_time(shape.work),
+      {0.0, 0.0, static_cast<double>(swapped.count()), swapped > Bytes{0} ? 1 : 0});
+  add(Operation::overhead, engine_time(shape), {0.0, 0.0, 0.0, 1});
+  const bool prefills = shape.prefill_tokens > Tokens{0};
+  const bool decodes = shape.decode_sequences > 0;
+  for (OperationTime& operation : rows) {
+    const bool whole_step = operation.phase == "all" && prefills != decodes;
+    operation.phase = !whole_step ? operation.phase : prefills ? "prefill" : "decode";
+    const bool once = operation.name == name_of(Operation::embedding) ||
+                      operation.name == name_of(Operation::lm_head) ||
+                      operation.name == name_of(Operation::sampler) ||
+                      operation.name == name_of(Operation::overhead);
+    operation.layers = once ? 1 : model_.layers;
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec, const GpuSpec& gpu,
+                                               const ModelSpec& model,
+                                               const PrecisionSpec& precision) {
+  return std::make_unique<RooflineModel>(spec, gpu, model, precision);
+}
+
+}  // namespace tessera
