@@ -38,6 +38,8 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       policy_(make_policy(scenario.engine.policy, {.max_model_len = max_model_len_})),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
+      batches_in_flight_(static_cast<std::size_t>(
+          traits_of(scenario.engine.policy).batches_in_flight)),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
 }
@@ -58,63 +60,82 @@ bool Engine::submit(const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::begin_step(SimTime now) {
-  TESSERA_INVARIANT(!busy(), "one step runs at a time");
-  step_.clear();
-  const QueueSizes before = policy_->sizes();
-  if (!before.empty()) {
-    StepBuilder builder(step_, *kv_, now);
-    policy_->schedule(builder);
-    for (const Sequence* sequence : step_.preempted) {
-      account(*sequence, now);
-    }
-  }
-  if (step_.tokens > Tokens{0}) {
-    launch(now, before);
-  } else {
-    TESSERA_INVARIANT(before.empty(), "no idle node with runnable work");
+void Engine::schedule(SimTime now) {
+  while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
   kv_->set_head_of_queue(head == nullptr ? std::nullopt : std::optional(head->kv));
   report_usage(now);
 }
 
+// Returns whether there was anything to compute.
+bool Engine::begin_step(SimTime now) {
+  const QueueSizes before = policy_->sizes();
+  if (before.empty()) {
+    return false;
+  }
+  Batch& batch = in_flight_.emplace_back();
+  if (!spare_steps_.empty()) {
+    batch.step = std::move(spare_steps_.back());
+    spare_steps_.pop_back();
+  }
+  StepBuilder builder(batch.step, *kv_, now);
+  policy_->schedule(builder);
+  builder.finish();
+  for (const Sequence* sequence : batch.step.preempted) {
+    account(*sequence, now);
+  }
+  if (batch.step.tokens > Tokens{0}) {
+    launch(now, before);
+    return true;
+  }
+  TESSERA_INVARIANT(batch.step.preempted.empty(), "who preempts uses the memory");
+  in_flight_.pop_back();
+  TESSERA_INVARIANT(busy(), "no idle node with runnable work");
+  return false;
+}
+
 void Engine::launch(SimTime now, QueueSizes before) {
-  for (const StepEntry& entry : step_.entries) {
+  Batch& batch = in_flight_.back();
+  for (const StepEntry& entry : batch.step.entries) {
     if (!entry.withdrawn) {
       account(*entry.sequence, now);
     }
   }
-  StepRecord record;
+  StepRecord& record = batch.record;
   record.engine = id_;
   record.iteration = iterations_++;
   record.scheduled = now;
-  record.start = now;
-  record.step = &step_;
-  record.shape = step_.shape();
+  record.start = std::max(now, gpu_free_);
+  record.shape = batch.step.shape();
   record.time = cost_->step(record.shape);
-  record.end = now + record.time.total();
-  record.finished = &finished_;
+  record.end = record.start + record.time.total();
   record.before = before;
   record.free_blocks_after_schedule = kv_->free_blocks();
   record.total_blocks = kv_->total_blocks();
-  running_ = RunningStep{record.end, record};
+  gpu_free_ = record.end;
 }
 
 void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
-  TESSERA_INVARIANT(busy() && running_->end == now, "a step ends when its time is over");
+  TESSERA_INVARIANT(busy() && busy_until() == now, "a step ends when its time is over");
   sample_tokens(now);
   leaving_.clear();
   policy_->retire(finished_, leaving_);
   for (Sequence* sequence : leaving_) {
-    kv_->release(sequence->kv.id);
-    account(*sequence, now);
+    if (sequence->state == SequenceState::running) {
+      kv_->release(sequence->kv.id);
+      account(*sequence, now);
+    }
   }
-  StepRecord& record = running_->record;
-  record.after = policy_->sizes();
-  record.free_blocks_after = kv_->free_blocks();
-  recorder_.on_step(record);
-  running_.reset();
+  Batch& batch = in_flight_.front();
+  batch.record.step = &batch.step;
+  batch.record.finished = &finished_;
+  batch.record.after = policy_->sizes();
+  batch.record.free_blocks_after = kv_->free_blocks();
+  recorder_.on_step(batch.record);
+  batch.step.clear();
+  spare_steps_.push_back(std::move(batch.step));
+  in_flight_.pop_front();
   for (Sequence* sequence : leaving_) {
     leave(*sequence, now, on_end);
   }
@@ -122,25 +143,39 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
 
 void Engine::sample_tokens(SimTime now) {
   finished_.clear();
-  for (const StepEntry& entry : step_.entries) {
-    if (entry.withdrawn) {
-      continue;
+  for (const StepEntry& entry : in_flight_.front().step.entries) {
+    if (!entry.withdrawn) {
+      take_token(entry, now);
     }
-    Sequence& sequence = *entry.sequence;
-    sequence.in_step = false;
-    kv_->write(sequence.kv.id, entry.tokens);
-    if (entry.samples) {
-      ++sequence.generated;
-      if (!sequence.first_token) {
-        sequence.first_token = now;
-      }
-      if (sequence.finished()) {
-        kv_->end_of_sequence(sequence.kv.id);
-        finished_.push_back(&sequence);
-      }
-    }
-    account(sequence, now);
   }
+}
+
+void Engine::take_token(const StepEntry& entry, SimTime now) {
+  Sequence& sequence = *entry.sequence;
+  // Preempted since: what the step has written is lost, the sampled token is not.
+  const bool holds_memory = sequence.num_preemptions == entry.preemptions;
+  if (holds_memory) {
+    kv_->write(sequence.kv.id, entry.tokens);
+  }
+  if (entry.samples) {
+    ++sequence.generated;
+    --sequence.in_flight;
+    if (!sequence.first_token) {
+      sequence.first_token = now;
+    }
+    if (sequence.finished()) {
+      finished_.push_back(&sequence);
+    }
+  }
+  if (!holds_memory) {
+    return;
+  }
+  if (sequence.finished() && entry.samples) {
+    kv_->end_of_sequence(sequence.kv.id);
+  } else {
+    kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
+  }
+  account(sequence, now);
 }
 
 void Engine::leave(Sequence& sequence, SimTime now,
@@ -202,7 +237,7 @@ void Engine::report_usage(SimTime now) {
   ledger.capacity = plan_.capacity;
   ledger.driver = plan_.driver;
   ledger.weights = plan_.weights;
-  ledger.workspace_used = busy() ? workspace_of(running_->record.shape) : Bytes{0};
+  ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape) : Bytes{0};
   ledger.workspace_idle = plan_.workspace - ledger.workspace_used;
   ledger.outside = plan_.outside;
   ledger.kv = kv_->usage();

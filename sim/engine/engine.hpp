@@ -1,12 +1,13 @@
 // One serving engine: a scheduler, a KV cache and a GPU that runs one step after the other.
 //
-// It goes round schedule → launch → retire. The node drives it: submit() what has arrived, then
-// begin_step() at a boundary; the step ends at busy_until(), when end_step() samples its tokens.
+// It goes round schedule → launch → retire, with one batch in flight, or two where scheduling is
+// asynchronous. The node drives it: submit() what has arrived, then schedule() at a boundary; the
+// oldest step ends at busy_until(), when end_step() samples its tokens.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "sim/engine/kv_account.hpp"
@@ -27,27 +28,29 @@ class Engine {
   // recorded as rejected.
   [[nodiscard]] bool submit(const Request& request, SimTime now);
 
-  // Decides and launches the next step, if there is anything to compute. Precondition: not busy.
-  void begin_step(SimTime now);
-  // The running step ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
+  // Decides and launches steps until as many are in flight as may be, or nothing is left to compute.
+  void schedule(SimTime now);
+  // The oldest step ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
   // Precondition: busy, and busy_until() == now.
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end);
 
-  [[nodiscard]] bool busy() const { return running_.has_value(); }
-  [[nodiscard]] SimTime busy_until() const { return running_->end; }
+  [[nodiscard]] bool busy() const { return in_flight_.size() > 0; }
+  [[nodiscard]] SimTime busy_until() const { return in_flight_.front().record.end; }
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
   [[nodiscard]] bool has_requests() const { return !policy_->sizes().empty(); }
   // What the pool buys, for NodeRecord.
   [[nodiscard]] const KvCache& kv_cache() const { return *kv_; }
 
  private:
-  struct RunningStep {
-    SimTime end;
+  struct Batch {
+    Step step;
     StepRecord record;
   };
 
+  [[nodiscard]] bool begin_step(SimTime now);
   void launch(SimTime now, QueueSizes before);
   void sample_tokens(SimTime now);
+  void take_token(const StepEntry& entry, SimTime now);
   void leave(Sequence& sequence, SimTime now, const std::function<void(const Request&)>& on_end);
   void reject(const Request& request, SimTime now, EndReason reason);
   void account(const Sequence& sequence, SimTime now);
@@ -66,9 +69,11 @@ class Engine {
   std::unique_ptr<CostModel> cost_;
   SequenceTable sequences_;
   KvAccount account_;
-  Step step_;
-  std::optional<RunningStep> running_;
-  std::vector<Sequence*> finished_;  // by the step that runs or has just ended
+  std::deque<Batch> in_flight_;      // the oldest in front
+  std::vector<Step> spare_steps_;    // their lists keep their memory
+  std::size_t batches_in_flight_;    // at the most
+  SimTime gpu_free_;                 // when the last launched step ends
+  std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;

@@ -29,9 +29,7 @@ class Node {
         engine_->end_step(now, [&](const Request& request) { source_.on_end(request, now); });
       }
       deliver_arrivals(now);
-      if (!engine_->busy()) {
-        engine_->begin_step(now);
-      }
+      engine_->schedule(now);
       const SimTime next = engine_->busy() ? engine_->busy_until() : source_.next_arrival();
       if (next == SimTime::max()) {
         break;

@@ -96,6 +96,9 @@ class ContiguousKv final : public KvCache {
     return entries <= rows_.row(id).reserved ? Grant::ok : Grant::never;
   }
 
+  // Nothing is shared.
+  void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
+
   void write(SequenceId id, Tokens entries) override { rows_.write(id, entries); }
 
   void end_of_sequence(SequenceId id) override { rows_.end(id); }
@@ -167,10 +170,14 @@ class ContiguousKv final : public KvCache {
       case Reserve::max:
         return pool_.max_model_len;
       case Reserve::pow2:
-        return sequence.left_padding +
-               std::min(sequence.prompt + power_of_two_from(sequence.output), pool_.max_model_len);
+        // A row of a padded batch may go on beyond its own power of two.
+        return std::max(std::min(sequence.left_padding + sequence.prompt +
+                                     power_of_two_from(sequence.output),
+                                 pool_.max_model_len),
+                        sequence.final_entries());
       case Reserve::oracle:
-        return sequence.left_padding + sequence.prompt + sequence.output;
+        return sequence.left_padding + sequence.prompt + sequence.output +
+               sequence.trailing_padding;
     }
     invariant_violated("a reservation rule has a name", __FILE__, __LINE__);
   }

@@ -81,7 +81,7 @@ class PagedKv final : public KvCache {
     if (needed > usable() || !fits_reservation(most)) {
       return Grant::never;
     }
-    const Blocks kept_free = admission.others_running ? watermark_ : Blocks{0};
+    const Blocks kept_free = admission.watermark_applies ? watermark_ : Blocks{0};
     if (needed + kept_free > queue_.size()) {
       return Grant::later;
     }
@@ -109,6 +109,9 @@ class PagedKv final : public KvCache {
     rows_.grow(id, block_size_ * needed.count());
     return Grant::ok;
   }
+
+  // Nothing is shared.
+  void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
 
   void write(SequenceId id, Tokens entries) override { rows_.write(id, entries); }
 

@@ -1,5 +1,7 @@
 #include "tessera/scheduling/step_builder.hpp"
 
+#include <algorithm>
+
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -9,9 +11,9 @@ namespace {
 // before. The last one-token chunk of a resumed sequence counts as one, too.
 EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
   const bool last_token_alone =
-      tokens == Tokens{1} && sequence.computed + tokens == sequence.known();
-  return sequence.generated > Tokens{0} && last_token_alone ? EntryKind::decode
-                                                            : EntryKind::prefill;
+      tokens == Tokens{1} && sequence.remaining() == tokens;
+  const bool has_sampled = sequence.generated + sequence.in_flight > Tokens{0};
+  return has_sampled && last_token_alone ? EntryKind::decode : EntryKind::prefill;
 }
 
 }  // namespace
@@ -25,8 +27,9 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   sequence.kv.left_padding = terms.left_padding;
   sequence.kv.trailing_padding = terms.trailing_padding;
   const Admission admission{.entries = terms.left_padding + terms.cached + terms.tokens,
+                            .cached = terms.cached,
                             .must_fit = terms.left_padding + terms.must_fit,
-                            .others_running = terms.others_running};
+                            .watermark_applies = terms.watermark_applies};
   const Grant grant = kv_.admit(sequence.kv, admission, step_.work);
   if (grant != Grant::ok) {
     return grant;
@@ -73,6 +76,7 @@ Tokens StepBuilder::preempt(Sequence& sequence) {
   if (sequence.in_step) {
     StepEntry& entry = step_.entries[sequence.entry];
     entry.withdrawn = true;
+    sequence.in_flight -= Tokens{entry.samples ? 1 : 0};
     returned = entry.tokens;
     step_.tokens -= returned;
     sequence.in_step = false;
@@ -87,7 +91,10 @@ Tokens StepBuilder::preempt(Sequence& sequence) {
 
 void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
   TESSERA_INVARIANT(tokens > Tokens{0}, "an entry computes something");
+  const bool samples = kind != EntryKind::dead_row && sequence.remaining() == tokens;
   sequence.computed += tokens;
+  kv_.publish(sequence.kv.id, std::min(sequence.computed, sequence.known()));
+  sequence.in_flight += Tokens{samples ? 1 : 0};
   sequence.in_step = true;
   sequence.entry = step_.entries.size();
   step_.tokens += tokens;
@@ -95,8 +102,14 @@ void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
                            .tokens = tokens,
                            .context = sequence.kv.left_padding + sequence.computed,
                            .kind = kind,
-                           .samples = kind != EntryKind::dead_row &&
-                                      sequence.computed == sequence.known()});
+                           .samples = samples,
+                           .preemptions = sequence.num_preemptions});
+}
+
+void StepBuilder::finish() {
+  for (const StepEntry& entry : step_.entries) {
+    entry.sequence->in_step = false;
+  }
 }
 
 }  // namespace tessera

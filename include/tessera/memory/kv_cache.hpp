@@ -55,9 +55,10 @@ struct KvSequence {
 
 // A request to bring a sequence into the running set.
 struct Admission {
-  Tokens entries{0};       // to make room for now, cached ones and padding included
-  Tokens must_fit{0};      // a check, not a reservation: this many entries must fit, too
-  bool others_running = false;  // the watermark applies only beside running sequences
+  Tokens entries{0};   // to make room for now, cached ones and padding included
+  Tokens cached{0};    // of them, found by cached_prefix(), which nothing has changed since
+  Tokens must_fit{0};  // a check, not a reservation: this many entries must fit, too
+  bool watermark_applies = false;  // the watermark's memory must stay free
 };
 
 // What a manager's decisions made the GPU do.
@@ -141,6 +142,9 @@ class KvCache {
   virtual Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& work) = 0;
   // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
+  // The contents of the sequence's first `entries` entries are settled, though they may not have been
+  // computed yet: others may be given the same memory from now on, where the manager shares.
+  virtual void publish(SequenceId id, Tokens entries) = 0;
   // `entries` more have been written, padding included. Precondition: there is room for them.
   virtual void write(SequenceId id, Tokens entries) = 0;
   // The sequence has sampled its last token but keeps its row: its entries are dead from now on.

@@ -23,13 +23,22 @@ struct PolicyTraits {
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
   std::optional<Tokens> token_budget = std::nullopt;
   std::int64_t max_num_seqs = 0;
+  // Steps that are scheduled before the first of them has ended.
+  std::int64_t batches_in_flight = 1;
 };
 
-// The versions whose rules are known; `main` is vLLM of 2026-07.
-enum class VllmV1Version { main };
+// Who is served first: the one who came first, or the one of the lowest priority number.
+enum class Order { fcfs, priority };
+template <>
+struct EnumNames<Order> {
+  static constexpr std::array<std::string_view, 2> names{"fcfs", "priority"};
+};
+
+// The versions whose rules are known: v0.11.0, v0.20.1, and main of 2026-07.
+enum class VllmV1Version { v0_11, v0_20, main };
 template <>
 struct EnumNames<VllmV1Version> {
-  static constexpr std::array<std::string_view, 1> names{"main"};
+  static constexpr std::array<std::string_view, 3> names{"0.11", "0.20", "main"};
 };
 
 inline constexpr auto sequence_limit = between(std::int64_t{1}, std::int64_t{1'000'000});
@@ -39,6 +48,8 @@ struct VllmV1Spec {
   static constexpr std::string_view summary =
       "vLLM v1: one token budget for prefill and decode, preemption by recomputation";
   VllmV1Version version = VllmV1Version::main;
+  Order order = Order::fcfs;
+  bool async_scheduling = false;
   std::int64_t max_num_seqs = 256;
   Tokens max_num_batched_tokens{2048};
   bool chunked_prefill = true;
@@ -48,6 +59,9 @@ struct VllmV1Spec {
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     v.field("version", self.version, "whose rules");
+    v.field("order", self.order, "who is served first");
+    v.field("async_scheduling", self.async_scheduling,
+            "decide the next step while one runs: two batches in flight");
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
     v.field("max_num_batched_tokens", self.max_num_batched_tokens,
             between(Tokens{1}, Tokens{100'000'000}), "tokens computed in a step");
@@ -55,12 +69,14 @@ struct VllmV1Spec {
     v.field("long_prefill_token_threshold", self.long_prefill_token_threshold, at_least(Tokens{0}),
             "the most tokens of one prompt in a step; 0: no limit");
     v.field("reserve_full_prompt", self.reserve_full_prompt,
-            "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl)");
+            "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl; 0.11 has "
+            "no such gate)");
   }
   [[nodiscard]] PolicyTraits traits() const {
     return {.null_block = true,
             .token_budget = max_num_batched_tokens,
-            .max_num_seqs = max_num_seqs};
+            .max_num_seqs = max_num_seqs,
+            .batches_in_flight = async_scheduling ? 2 : 1};
   }
 };
 

@@ -20,10 +20,11 @@ struct Sequence {
   KvSequence kv;             // its id and what KV managers are told
   Tokens output{0};          // tokens it will sample: the request's, cut at the context limit
   Tokens generated{0};       // sampled so far
+  Tokens in_flight{0};       // that launched steps will sample
   Tokens computed{0};        // entries computed, or scheduled to be
   SequenceState state = SequenceState::waiting;
 
-  // In the step that is being built or runs:
+  // In the step that is being built:
   bool in_step = false;
   std::size_t entry = 0;     // its place in Step::entries, if in_step
 
@@ -35,7 +36,9 @@ struct Sequence {
 
   // Tokens that exist: the prompt and what has been sampled.
   [[nodiscard]] Tokens known() const { return request.prompt + generated; }
-  [[nodiscard]] Tokens remaining() const { return known() - computed; }
+  // Tokens to compute before the next one can be sampled.
+  [[nodiscard]] Tokens remaining() const { return known() + in_flight - computed; }
+  [[nodiscard]] bool last_token_in_flight() const { return generated + in_flight >= output; }
   [[nodiscard]] bool finished() const { return generated == output; }
 };
 

@@ -24,7 +24,7 @@ class StepBuilder {
     Tokens tokens{0};     // to compute in this step
     Tokens cached{0};     // of its prefix, as cached_prefix() said
     Tokens must_fit{0};   // entries that must fit beside what is allocated (a gate, no reservation)
-    bool others_running = false;  // the watermark applies
+    bool watermark_applies = false;  // the watermark's memory must stay free
     Tokens left_padding{0};       // cells before the prompt, computed as if they were tokens
     Tokens trailing_padding{0};   // cells that its row will go on to fill after its end
   };
@@ -41,6 +41,9 @@ class StepBuilder {
   // Takes all KV from a running sequence; it will be computed again from the start. If it was
   // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted anew.
   Tokens preempt(Sequence& sequence);
+
+  // No more decisions: every sequence can be scheduled again, in the next step.
+  void finish();
 
   [[nodiscard]] bool has_preempted() const { return !step_.preempted.empty(); }
   [[nodiscard]] std::optional<Blocks> free_blocks() const { return kv_.free_blocks(); }
