@@ -43,18 +43,35 @@ void set_hardware(Scenario& scenario) {
   scenario.model.vocabulary = 64;
 }
 
-std::string set_vllm_v1(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
-  if (text(config, "engine") != "v1_main") {
-    return "vLLM v1 of another version than main, or asynchronous";
+std::optional<VllmV1Version> vllm_v1_version(const std::string& engine) {
+  if (engine == "v1_0110") {
+    return VllmV1Version::v0_11;
   }
-  if (text(config, "policy") != "fcfs") {
-    return "the order '" + text(config, "policy") + "'";
+  if (engine == "v1_0201") {
+    return VllmV1Version::v0_20;
+  }
+  if (engine == "v1_main" || engine == "v1_main_async") {
+    return VllmV1Version::main;
+  }
+  return std::nullopt;
+}
+
+std::string set_vllm_v1(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
+  const auto version = vllm_v1_version(text(config, "engine"));
+  if (!version) {
+    return "the engine '" + text(config, "engine") + "'";
   }
   if (flag(config, "prefix_caching")) {
     return "prefix caching";
   }
+  if (text(config, "tag").ends_with("_BUGGY")) {
+    return "a bug of v0.11.0: a victim stays in the batch that it was taken from";
+  }
   paged.watermark = config.at("watermark").to_number<double>();
   scenario.engine.policy = VllmV1Spec{
+      .version = *version,
+      .order = text(config, "policy") == "priority" ? Order::priority : Order::fcfs,
+      .async_scheduling = flag(config, "async_scheduling"),
       .max_num_seqs = integer(config, "max_num_seqs"),
       .max_num_batched_tokens = Tokens{integer(config, "max_num_batched_tokens")},
       .chunked_prefill = flag(config, "chunked_prefill"),
