@@ -8,14 +8,23 @@
 namespace tessera {
 namespace {
 
-KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan) {
-  return {.bytes = plan.pool,
-          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
-          .max_model_len = scenario.max_model_len(),
-          .null_block = traits_of(scenario.engine.policy).null_block};
+PolicyContext policy_context(const Scenario& scenario) {
+  const KvTraits kv = traits_of(scenario.engine.kv_cache);
+  return {.max_model_len = scenario.max_model_len(),
+          .block_size = kv.block_size.value_or(Tokens{1})};
 }
 
 }  // namespace
+
+KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan) {
+  const PolicyTraits policy = traits_of(scenario.engine.policy);
+  return {.bytes = plan.pool,
+          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+          .max_model_len = scenario.max_model_len(),
+          .host_bytes = scenario.engine.memory.swap_space,
+          .watermark = policy.watermark,
+          .null_block = policy.null_block};
+}
 
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
 // slices of that size, as an engine with a fixed workspace must.
@@ -35,7 +44,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario.engine.kv_cache, pool_of(scenario, plan))),
-      policy_(make_policy(scenario.engine.policy, {.max_model_len = max_model_len_})),
+      policy_(make_policy(scenario.engine.policy, policy_context(scenario))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
       batches_in_flight_(static_cast<std::size_t>(

@@ -79,6 +79,9 @@ class Engine {
   bool wants_request_kv_;
 };
 
+// What the engine's KV manager is built on.
+[[nodiscard]] KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan);
+
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);
 [[nodiscard]] std::int64_t profile_sequences(const Scenario& scenario);

@@ -52,11 +52,7 @@ class Node {
 
   void announce(const MemoryPlan& plan) {
     const Tokens longest = scenario_.max_model_len();
-    const KvPool pool{.bytes = plan.pool,
-                      .bytes_per_token =
-                          kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache),
-                      .max_model_len = longest,
-                      .null_block = traits_of(scenario_.engine.policy).null_block};
+    const KvPool pool = pool_of(scenario_, plan);
     const auto kv = make_kv_cache(scenario_.engine.kv_cache, pool);
     recorder_.on_start({.engines = 1,
                         .plan = plan,

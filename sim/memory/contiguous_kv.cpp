@@ -75,16 +75,13 @@ class ContiguousKv final : public KvCache {
   }
 
   Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
-    TESSERA_INVARIANT(!rows_.holds(sequence.id), "a sequence that is admitted holds nothing");
+    const Grant grant = could_admit(sequence, admission);
+    if (grant != Grant::ok) {
+      return grant;
+    }
     const Tokens reservation = reservation_of(sequence);
-    const Tokens most = std::max(admission.entries, admission.must_fit);
-    if (most > reservation || !fits_empty_pool(reservation)) {
-      return Grant::never;
-    }
     const std::optional<Extent> extent = slots_->allocate(units_of(reservation));
-    if (!extent) {
-      return Grant::later;
-    }
+    TESSERA_INVARIANT(extent.has_value(), "a run that is long enough is found");
     rows_.open(sequence, reservation);
     extents_.resize(rows_.size());
     extents_[index_of(sequence.id)] = *extent;
@@ -92,9 +89,23 @@ class ContiguousKv final : public KvCache {
     return Grant::ok;
   }
 
+  [[nodiscard]] Grant could_admit(const KvSequence& sequence,
+                                  const Admission& admission) const override {
+    const Tokens reservation = reservation_of(sequence);
+    if (std::max(admission.entries, admission.must_fit) > reservation ||
+        !fits_empty_pool(reservation)) {
+      return Grant::never;
+    }
+    return slots_->granted(units_of(reservation)) <= slots_->largest_free() ? Grant::ok
+                                                                            : Grant::later;
+  }
+
   Grant extend(SequenceId id, Tokens entries, KvWork& /*work*/) override {
     return entries <= rows_.row(id).reserved ? Grant::ok : Grant::never;
   }
+
+  Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
+  Grant swap_in(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
 
   // Nothing is shared.
   void publish(SequenceId /*id*/, Tokens /*entries*/) override {}

@@ -6,6 +6,7 @@
 // An admission must leave the watermark's blocks free when others are running; growth need not.
 // Block 0 is vLLM's null block, a placeholder that no sequence owns.
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "sim/memory/block_queue.hpp"
@@ -48,9 +49,10 @@ class PagedKv final : public KvCache {
       : layout_(layout_of(spec, pool)),
         bytes_per_token_(pool.bytes_per_token),
         block_size_(spec.block_size),
-        watermark_(
-            static_cast<std::int64_t>(spec.watermark * static_cast<double>(layout_.total.count()))),
-        queue_(block_id(layout_.null_blocks), block_id(layout_.total)) {
+        watermark_(static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
+                                             static_cast<double>(layout_.total.count()))),
+        queue_(block_id(layout_.null_blocks), block_id(layout_.total)),
+        host_free_(pool.host_bytes / layout_.block) {
     if (spec.reserve == BlockReserve::max_model_len) {
       blocks_for_life_ = blocks_of(pool.max_model_len);
     }
@@ -75,15 +77,21 @@ class PagedKv final : public KvCache {
     return Tokens{0};
   }
 
-  Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
+  [[nodiscard]] Grant could_admit(const KvSequence& /*sequence*/,
+                                  const Admission& admission) const override {
     const Tokens most = std::max(admission.entries, admission.must_fit);
     const Blocks needed = blocks_to_hold(most);
     if (needed > usable() || !fits_reservation(most)) {
       return Grant::never;
     }
     const Blocks kept_free = admission.watermark_applies ? watermark_ : Blocks{0};
-    if (needed + kept_free > queue_.size()) {
-      return Grant::later;
+    return needed + kept_free > queue_.size() ? Grant::later : Grant::ok;
+  }
+
+  Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
+    const Grant grant = could_admit(sequence, admission);
+    if (grant != Grant::ok) {
+      return grant;
     }
     const Blocks granted = blocks_to_hold(admission.entries);
     rows_.open(sequence, block_size_ * granted.count());
@@ -118,8 +126,47 @@ class PagedKv final : public KvCache {
   void end_of_sequence(SequenceId id) override { rows_.end(id); }
 
   void release(SequenceId id) override {
+    if (rows_.holds(id)) {
+      rows_.close(id);
+      queue_.give_back(chains_[index_of(id)]);
+      return;
+    }
+    const auto swapped = swapped_.find(id);
+    TESSERA_INVARIANT(swapped != swapped_.end(), "who is released holds KV");
+    host_free_ += blocks_of(swapped->second.reserved);
+    swapped_.erase(swapped);
+  }
+
+  Grant swap_out(SequenceId id, KvWork& work) override {
+    const Blocks blocks = chains_[index_of(id)].size;
+    if (blocks > host_free_) {
+      return Grant::later;
+    }
+    swapped_.emplace(id, rows_.row(id));
     rows_.close(id);
     queue_.give_back(chains_[index_of(id)]);
+    host_free_ -= blocks;
+    work.swapped_out += layout_.block * blocks.count();
+    return Grant::ok;
+  }
+
+  // vLLM v0 asks for the full blocks and one for the next token; what a partly filled block needs
+  // beside them is left to the watermark.
+  Grant swap_in(SequenceId id, KvWork& work) override {
+    const auto swapped = swapped_.find(id);
+    TESSERA_INVARIANT(swapped != swapped_.end(), "who is swapped in was swapped out");
+    const Row& row = swapped->second;
+    const Blocks blocks = blocks_of(row.reserved);
+    const Blocks asked = Blocks{row.written / block_size_} + Blocks{1};
+    if (std::max(asked + watermark_, blocks) > queue_.size()) {
+      return Grant::later;
+    }
+    rows_.restore(id, row);
+    take(chains_[index_of(id)], blocks);
+    host_free_ += blocks;
+    swapped_.erase(swapped);
+    work.swapped_in += layout_.block * blocks.count();
+    return Grant::ok;
   }
 
   // Any free block serves any sequence, so no request waits for a place.
@@ -205,6 +252,8 @@ class PagedKv final : public KvCache {
   BlockQueue queue_;
   RowTable rows_;
   std::vector<BlockChain> chains_;  // by sequence id
+  std::map<SequenceId, Row> swapped_;  // whose KV is in host memory
+  Blocks host_free_;
 };
 
 }  // namespace

@@ -95,6 +95,13 @@ class RowTable {
     totals_ += row.cells();
   }
 
+  // Opens a row that was closed, as it was then.
+  void restore(SequenceId id, const Row& row) {
+    TESSERA_INVARIANT(!holds(id), "who comes back holds nothing");
+    rows_[index_of(id)] = row;
+    totals_ += row.cells();
+  }
+
   void grow(SequenceId id, Tokens reserved) {
     Row& row = held(id);
     TESSERA_INVARIANT(reserved >= row.reserved, "a reservation never shrinks");

@@ -16,6 +16,13 @@ EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
   return has_sampled && last_token_alone ? EntryKind::decode : EntryKind::prefill;
 }
 
+Admission admission_of(const StepBuilder::Terms& terms) {
+  return {.entries = terms.left_padding + std::max(terms.cached + terms.tokens, terms.reserved),
+          .cached = terms.cached,
+          .must_fit = terms.left_padding + terms.must_fit,
+          .watermark_applies = terms.watermark_applies};
+}
+
 }  // namespace
 
 Tokens StepBuilder::cached_prefix(const Sequence& sequence) const {
@@ -26,16 +33,13 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   TESSERA_INVARIANT(sequence.state == SequenceState::waiting, "only waiting sequences are admitted");
   sequence.kv.left_padding = terms.left_padding;
   sequence.kv.trailing_padding = terms.trailing_padding;
-  const Admission admission{.entries = terms.left_padding + terms.cached + terms.tokens,
-                            .cached = terms.cached,
-                            .must_fit = terms.left_padding + terms.must_fit,
-                            .watermark_applies = terms.watermark_applies};
-  const Grant grant = kv_.admit(sequence.kv, admission, step_.work);
+  const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
   if (grant != Grant::ok) {
     return grant;
   }
   sequence.state = SequenceState::running;
   sequence.computed = terms.cached;
+  sequence.prefilling = true;
   if (!sequence.scheduled) {
     sequence.scheduled = now_;
     sequence.cached = terms.cached;
@@ -53,14 +57,26 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
 }
 
 Grant StepBuilder::schedule(Sequence& sequence, Tokens tokens) {
+  return schedule_as(sequence, tokens, kind_of_running(sequence, tokens));
+}
+
+Grant StepBuilder::schedule_chunk(Sequence& sequence, Tokens tokens) {
+  return schedule_as(sequence, tokens, EntryKind::prefill);
+}
+
+Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind) {
   TESSERA_INVARIANT(sequence.state == SequenceState::running && !sequence.in_step,
                     "a running sequence is scheduled once a step");
   const Tokens entries = sequence.kv.left_padding + sequence.computed + tokens;
   const Grant grant = kv_.extend(sequence.kv.id, entries, step_.work);
   if (grant == Grant::ok) {
-    add_entry(sequence, tokens, kind_of_running(sequence, tokens));
+    add_entry(sequence, tokens, kind);
   }
   return grant;
+}
+
+bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) const {
+  return kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
 }
 
 void StepBuilder::schedule_dead_row(Sequence& sequence) {
@@ -95,6 +111,7 @@ void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
   sequence.computed += tokens;
   kv_.publish(sequence.kv.id, std::min(sequence.computed, sequence.known()));
   sequence.in_flight += Tokens{samples ? 1 : 0};
+  sequence.prefilling = sequence.prefilling && !samples;
   sequence.in_step = true;
   sequence.entry = step_.entries.size();
   step_.tokens += tokens;
@@ -104,6 +121,29 @@ void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
                            .kind = kind,
                            .samples = samples,
                            .preemptions = sequence.num_preemptions});
+}
+
+Grant StepBuilder::swap_out(Sequence& sequence) {
+  TESSERA_INVARIANT(sequence.state == SequenceState::running && !sequence.in_step,
+                    "who is swapped out runs, and is not in this step");
+  const Grant grant = kv_.swap_out(sequence.kv.id, step_.work);
+  if (grant == Grant::ok) {
+    sequence.state = SequenceState::swapped;
+    ++sequence.num_preemptions;
+    step_.preempted.push_back(&sequence);
+    step_.swapped_out.push_back(&sequence);
+  }
+  return grant;
+}
+
+Grant StepBuilder::swap_in(Sequence& sequence) {
+  TESSERA_INVARIANT(sequence.state == SequenceState::swapped, "who is swapped in was swapped out");
+  const Grant grant = kv_.swap_in(sequence.kv.id, step_.work);
+  if (grant == Grant::ok) {
+    sequence.state = SequenceState::running;
+    step_.swapped_in.push_back(&sequence);
+  }
+  return grant;
 }
 
 void StepBuilder::finish() {

@@ -140,6 +140,9 @@ class KvCache {
   // Brings a sequence in, with room for `admission.entries`. Precondition: it holds nothing.
   // On later or never, nothing has changed.
   virtual Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& work) = 0;
+  // What admit() would answer. Nothing changes.
+  [[nodiscard]] virtual Grant could_admit(const KvSequence& sequence,
+                                          const Admission& admission) const = 0;
   // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
   // The contents of the sequence's first `entries` entries are settled, though they may not have been
@@ -149,8 +152,15 @@ class KvCache {
   virtual void write(SequenceId id, Tokens entries) = 0;
   // The sequence has sampled its last token but keeps its row: its entries are dead from now on.
   virtual void end_of_sequence(SequenceId id) = 0;
-  // Gives back all that the sequence holds.
+  // Gives back all that the sequence holds, on the device or in host memory.
   virtual void release(SequenceId id) = 0;
+
+  // Moves the sequence's KV to host memory: later when there is no room for it, never when the
+  // manager does not swap.
+  virtual Grant swap_out(SequenceId id, KvWork& work) = 0;
+  // Brings it back, with room for as many entries as before. Precondition: swapped out. vLLM v0's
+  // rule: later unless its full blocks and one more leave the watermark free.
+  virtual Grant swap_in(SequenceId id, KvWork& work) = 0;
 
   // The sequence at the head of the queue with the entries that it waits for, for external_demand.
   virtual void set_head_of_queue(std::optional<KvSequence> head) = 0;
@@ -171,6 +181,8 @@ struct KvPool {
   Bytes bytes{0};            // of device memory
   Bytes bytes_per_token{0};  // over all layers
   Tokens max_model_len{0};
+  Bytes host_bytes{0};       // of host memory, for swapping
+  double watermark = 0.0;    // the policy's own, where the manager's spec has none
   bool null_block = false;   // vLLM v1 keeps block 0 for itself
 };
 

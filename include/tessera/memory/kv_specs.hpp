@@ -18,8 +18,10 @@ struct KvTraits {
   // A sequence owns all it can ever need from its admission on: it never asks again, so a policy
   // without preemption is safe with it.
   bool reserves_at_admission = false;
-  // Memory comes in blocks that can be counted.
-  bool has_blocks = false;
+  // Memory comes in blocks of so many tokens, which can be counted.
+  std::optional<Tokens> block_size = std::nullopt;
+  // It can move a sequence's KV to host memory and back.
+  bool swaps = false;
 };
 
 // How much a contiguous reservation holds: the context limit; the prompt and the output rounded up
@@ -72,7 +74,7 @@ struct PagedKvSpec {
   static constexpr std::string_view summary = "fixed-size KV blocks, allocated as they fill (vLLM)";
   Tokens block_size{16};
   std::optional<Blocks> num_blocks;
-  double watermark = 0.0;
+  std::optional<double> watermark;
   bool prefix_caching = false;
   BlockReserve reserve = BlockReserve::grow;
 
@@ -82,12 +84,15 @@ struct PagedKvSpec {
     v.field("num_blocks", self.num_blocks, between(Blocks{1}, Blocks{1'000'000'000}),
             "blocks of the pool, with vLLM v1's null block; null: sized from the device's memory");
     v.field("watermark", self.watermark, between(0.0, 1.0),
-            "fraction of the blocks kept free when a request is admitted beside running ones");
+            "fraction of the blocks that admissions leave free; null: the policy's own (vllm_v0 and "
+            "sarathi 0.01, else 0)");
     v.field("prefix_caching", self.prefix_caching, "reuse full blocks of equal content");
     v.field("reserve", self.reserve, "grow: blocks as they fill; max_model_len: all at admission");
   }
   [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = reserve == BlockReserve::max_model_len, .has_blocks = true};
+    return {.reserves_at_admission = reserve == BlockReserve::max_model_len,
+            .block_size = block_size,
+            .swaps = true};
   }
   [[nodiscard]] Tokens smallest_pool() const { return block_size; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {

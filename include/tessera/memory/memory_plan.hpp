@@ -16,11 +16,14 @@ namespace tessera {
 
 struct MemorySpec {
   double utilization = 0.90;
+  Bytes swap_space{std::int64_t{4} << 30};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     v.field("utilization", self.utilization, within(0.0, 1.0),
             "share of the device's memory that the engine may use");
+    v.field("swap_space", self.swap_space, at_least(Bytes{0}),
+            "host memory for KV that is swapped out");
   }
 };
 

@@ -47,11 +47,16 @@ class BatchPolicy {
 // What policies are told of their engine.
 struct PolicyContext {
   Tokens max_model_len{0};
+  Tokens block_size{1};  // of the KV manager; 1 where it has none
 };
 
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const PolicySpec& spec,
                                                        const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV1Spec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV0Spec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SarathiSpec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SimpleChunkingSpec& spec,
+                                                       const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const StaticSpec& spec, const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec, const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,

@@ -3,6 +3,7 @@
 // sim/scheduling.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -23,6 +24,8 @@ struct PolicyTraits {
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
   std::optional<Tokens> token_budget = std::nullopt;
   std::int64_t max_num_seqs = 0;
+  // The share of KV blocks that admissions leave free, where the scenario does not say.
+  double watermark = 0.0;
   // Steps that are scheduled before the first of them has ended.
   std::int64_t batches_in_flight = 1;
 };
@@ -125,6 +128,91 @@ struct FasterTransformerSpec {
   }
 };
 
-using PolicySpec = std::variant<VllmV1Spec, StaticSpec, OrcaSpec, FasterTransformerSpec>;
+// v0.2.7, v0.4.0 and v0.6.3.
+enum class VllmV0Version { v0_2, v0_4, v0_6 };
+template <>
+struct EnumNames<VllmV0Version> {
+  static constexpr std::array<std::string_view, 3> names{"0.2", "0.4", "0.6"};
+};
+
+// What happens to a sequence whose memory is taken: it is computed again, or waits in host memory.
+enum class Preemption { recompute, swap };
+template <>
+struct EnumNames<Preemption> {
+  static constexpr std::array<std::string_view, 2> names{"recompute", "swap"};
+};
+
+struct VllmV0Spec {
+  static constexpr std::string_view kind = "vllm_v0";
+  static constexpr std::string_view summary =
+      "vLLM v0: prefills go first, in steps of their own; recomputation or swapping";
+  VllmV0Version version = VllmV0Version::v0_6;
+  Order order = Order::fcfs;
+  Preemption preemption = Preemption::recompute;
+  std::int64_t max_num_seqs = 256;
+  Tokens max_num_batched_tokens{2048};
+  bool chunked_prefill = false;
+  Tokens max_paddings{256};
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("version", self.version, "whose rules");
+    v.field("order", self.order, "who is served first; priority with 0.6 only");
+    v.field("preemption", self.preemption, "what becomes of a victim");
+    v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
+    v.field("max_num_batched_tokens", self.max_num_batched_tokens,
+            between(Tokens{1}, Tokens{100'000'000}), "tokens computed in a step");
+    v.field("chunked_prefill", self.chunked_prefill,
+            "split prompts over steps that decode, too; with 0.6 only");
+    v.field("max_paddings", self.max_paddings, at_least(Tokens{0}),
+            "padding that a step's prompts may need; 0.2 only");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    return {.token_budget = max_num_batched_tokens,
+            .max_num_seqs = max_num_seqs,
+            .watermark = 0.01};
+  }
+};
+
+struct SarathiSpec {
+  static constexpr std::string_view kind = "sarathi";
+  static constexpr std::string_view summary =
+      "Sarathi-Serve: decodes first, prompts in chunks that fill up the step";
+  std::int64_t max_num_seqs = 128;
+  Tokens chunk_size{512};
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
+    v.field("chunk_size", self.chunk_size, between(Tokens{1}, Tokens{100'000'000}),
+            "tokens of a step, decodes included; at least max_num_seqs");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    return {.token_budget = chunk_size, .max_num_seqs = max_num_seqs, .watermark = 0.01};
+  }
+};
+
+struct SimpleChunkingSpec {
+  static constexpr std::string_view kind = "simple_chunking";
+  static constexpr std::string_view summary =
+      "Sarathi-Serve's baseline: chunks of prompts and decodes take turns";
+  std::int64_t max_num_seqs = 128;
+  Tokens chunk_size{512};
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
+    v.field("chunk_size", self.chunk_size, between(Tokens{1}, Tokens{100'000'000}),
+            "prompt tokens of a step");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    return {.token_budget = std::max(chunk_size, Tokens{max_num_seqs}),
+            .max_num_seqs = max_num_seqs,
+            .watermark = 0.01};
+  }
+};
+
+using PolicySpec = std::variant<VllmV1Spec, VllmV0Spec, SarathiSpec, SimpleChunkingSpec, StaticSpec,
+                                OrcaSpec, FasterTransformerSpec>;
 
 }  // namespace tessera

@@ -11,7 +11,8 @@
 
 namespace tessera {
 
-enum class SequenceState { waiting, running, ended };
+// swapped: its KV is in host memory.
+enum class SequenceState { waiting, running, swapped, ended };
 
 // Lives in the engine's table at a stable address until it has ended. Policies keep references in
 // their queues; only the step builder and the engine change it.
@@ -23,6 +24,7 @@ struct Sequence {
   Tokens in_flight{0};       // that launched steps will sample
   Tokens computed{0};        // entries computed, or scheduled to be
   SequenceState state = SequenceState::waiting;
+  bool prefilling = false;   // since its last admission, what it knew then is not all scheduled yet
 
   // In the step that is being built:
   bool in_step = false;

@@ -37,6 +37,8 @@ struct Step {
   std::vector<StepEntry> entries;     // in the policy's order; withdrawn ones do not count
   std::vector<Sequence*> admitted;    // waiting to running, new and resumed
   std::vector<Sequence*> preempted;   // in the order of preemption
+  std::vector<Sequence*> swapped_out;  // those of them who wait in host memory
+  std::vector<Sequence*> swapped_in;
   std::vector<CacheHit> hits;
   KvWork work;
   Tokens tokens{0};                   // of all entries
@@ -45,11 +47,13 @@ struct Step {
     entries.clear();
     admitted.clear();
     preempted.clear();
+    swapped_out.clear();
+    swapped_in.clear();
     hits.clear();
     work = {};
     tokens = Tokens{0};
   }
-  // Preconditions: none. What its time depends on.
+  // What its time depends on.
   [[nodiscard]] StepShape shape() const;
 };
 

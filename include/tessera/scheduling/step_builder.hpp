@@ -23,6 +23,7 @@ class StepBuilder {
   struct Terms {
     Tokens tokens{0};     // to compute in this step
     Tokens cached{0};     // of its prefix, as cached_prefix() said
+    Tokens reserved{0};   // entries to allocate now, if more than this step computes
     Tokens must_fit{0};   // entries that must fit beside what is allocated (a gate, no reservation)
     bool watermark_applies = false;  // the watermark's memory must stay free
     Tokens left_padding{0};       // cells before the prompt, computed as if they were tokens
@@ -35,6 +36,10 @@ class StepBuilder {
   // Schedules the next `tokens` of a running sequence, with KV for them.
   Grant schedule(Sequence& sequence, Tokens tokens);
 
+  // The same for a chunk of a prompt, which engines that tell prefills from decodes by their stage
+  // call a prefill even when it is one token long.
+  Grant schedule_chunk(Sequence& sequence, Tokens tokens);
+
   // A row of a static batch whose sequence has ended goes on for one token, without a result.
   void schedule_dead_row(Sequence& sequence);
 
@@ -42,17 +47,27 @@ class StepBuilder {
   // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted anew.
   Tokens preempt(Sequence& sequence);
 
+  // Moves a running sequence's KV to host memory, where it waits; later when host memory is full.
+  Grant swap_out(Sequence& sequence);
+  // Brings it back, if the watermark and a block for its next token stay free beside it.
+  Grant swap_in(Sequence& sequence);
+
   // No more decisions: every sequence can be scheduled again, in the next step.
   void finish();
 
   [[nodiscard]] bool has_preempted() const { return !step_.preempted.empty(); }
-  [[nodiscard]] std::optional<Blocks> free_blocks() const { return kv_.free_blocks(); }
+  [[nodiscard]] bool is_empty() const { return step_.tokens == Tokens{0}; }
+  // Whether another block could be had; always so without blocks.
+  [[nodiscard]] bool has_free_block() const { return kv_.free_blocks() != Blocks{0}; }
+  // Whether a waiting sequence could be admitted.
+  [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms) const;
   // How many sequences of this size an empty pool holds at once.
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const {
     return kv_.sequences_that_fit(prompt, output);
   }
 
  private:
+  Grant schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind);
   void add_entry(Sequence& sequence, Tokens tokens, EntryKind kind);
 
   Step& step_;

@@ -51,6 +51,8 @@ TraceStep step_of(const StepRecord& record) {
   }
   std::sort(step.scheduled.begin(), step.scheduled.end());
   step.preempted = ids_of(record.step->preempted);
+  step.swapped_in = ids_of(record.step->swapped_in);
+  step.swapped_out = ids_of(record.step->swapped_out);
   step.finished = sorted_ids_of(*record.finished);
   step.admitted = sorted_ids_of(record.step->admitted);
   for (const CacheHit& hit : record.step->hits) {

@@ -80,25 +80,82 @@ std::string set_vllm_v1(Scenario& scenario, const json::object& config, PagedKvS
   return {};
 }
 
+std::optional<VllmV0Version> vllm_v0_version(const std::string& engine) {
+  if (engine == "v0_027") {
+    return VllmV0Version::v0_2;
+  }
+  if (engine == "v0_040") {
+    return VllmV0Version::v0_4;
+  }
+  if (engine == "v0_063") {
+    return VllmV0Version::v0_6;
+  }
+  return std::nullopt;
+}
+
+std::string set_vllm_v0(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
+  const auto version = vllm_v0_version(text(config, "engine"));
+  if (!version) {
+    return "the engine '" + text(config, "engine") + "'";
+  }
+  if (flag(config, "prefix_caching")) {
+    return "prefix caching of vLLM v0";
+  }
+  const bool swaps = config.at("preemption_mode").is_string();
+  paged.watermark = config.at("watermark").to_number<double>();
+  scenario.engine.memory.swap_space =
+      Bytes{integer(config, "num_cpu_blocks") * integer(config, "block_size")} *
+      kv_bytes_per_token(scenario.model, scenario.precision.kv_cache).count();
+  scenario.engine.policy = VllmV0Spec{
+      .version = *version,
+      .order = text(config, "policy") == "priority" ? Order::priority : Order::fcfs,
+      .preemption = swaps ? Preemption::swap : Preemption::recompute,
+      .max_num_seqs = integer(config, "max_num_seqs"),
+      .max_num_batched_tokens = Tokens{integer(config, "max_num_batched_tokens")},
+      .chunked_prefill = flag(config, "chunked_prefill"),
+      .max_paddings = config.at("max_paddings").is_null()
+                          ? Tokens{256}
+                          : Tokens{integer(config, "max_paddings")}};
+  return {};
+}
+
 std::string set_sarathi(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
   const std::string scheduler = text(config, "scheduler");
   const std::int64_t max_num_seqs = integer(config, "max_num_seqs");
-  paged.reserve = BlockReserve::max_model_len;
+  if (scheduler == "orca" || scheduler == "faster_transformer") {
+    paged.reserve = BlockReserve::max_model_len;
+    paged.watermark = 0.0;
+  } else {
+    paged.watermark = config.at("watermark").to_number<double>();
+  }
   if (scheduler == "orca") {
     scenario.engine.policy = OrcaSpec{.max_num_seqs = max_num_seqs};
-    return {};
-  }
-  if (scheduler == "faster_transformer") {
+  } else if (scheduler == "faster_transformer") {
     scenario.engine.policy = FasterTransformerSpec{.max_num_seqs = max_num_seqs};
-    return {};
+  } else if (scheduler == "sarathi") {
+    scenario.engine.policy = SarathiSpec{.max_num_seqs = max_num_seqs,
+                                         .chunk_size = Tokens{integer(config, "chunk_size")}};
+  } else if (scheduler == "simple_chunking") {
+    scenario.engine.policy = SimpleChunkingSpec{
+        .max_num_seqs = max_num_seqs, .chunk_size = Tokens{integer(config, "chunk_size")}};
+  } else if (scheduler == "vllm") {
+    const std::int64_t longest = integer(config, "max_model_len");
+    scenario.engine.policy = VllmV0Spec{.version = VllmV0Version::v0_4,
+                                        .max_num_seqs = max_num_seqs,
+                                        .max_num_batched_tokens = Tokens{longest}};
+  } else {
+    return "Sarathi-Serve's scheduler '" + scheduler + "'";
   }
-  return "Sarathi-Serve's scheduler '" + scheduler + "'";
+  return {};
 }
 
 std::string set_engine(Scenario& scenario, const json::object& config, PagedKvSpec& paged) {
   const std::string engine = text(config, "engine");
   if (engine.starts_with("v1_")) {
     return set_vllm_v1(scenario, config, paged);
+  }
+  if (engine.starts_with("v0_")) {
+    return set_vllm_v0(scenario, config, paged);
   }
   if (engine == "sarathi") {
     return set_sarathi(scenario, config, paged);

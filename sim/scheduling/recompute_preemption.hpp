@@ -1,0 +1,30 @@
+// Preemption as vLLM v0 and Sarathi-Serve do it: who visits the running list from the front takes
+// memory from its back; who has been visited is safe; victims go to the head of the queue.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "tessera/scheduling/batch_policy.hpp"
+
+namespace tessera {
+
+// First come, first served; equals stay as they are.
+void sort_by_arrival(std::deque<Sequence*>& sequences);
+
+// Takes all memory from `victim`, which then waits at the head of the queue.
+void preempt_to_head(StepBuilder& builder, Sequence& victim, std::deque<Sequence*>& waiting);
+
+// Preempts from the back of `unvisited` until a block is free. False when none was left to preempt
+// but `sequence` itself, which then has been.
+[[nodiscard]] bool free_a_block(StepBuilder& builder, Sequence& sequence,
+                                std::deque<Sequence*>& unvisited, std::deque<Sequence*>& waiting);
+
+// The running and waiting sequences together, for the queues' sizes.
+[[nodiscard]] inline QueueSizes sizes_of(const std::deque<Sequence*>& running,
+                                         const std::deque<Sequence*>& waiting) {
+  return {.running = static_cast<std::int64_t>(running.size()),
+          .waiting = static_cast<std::int64_t>(waiting.size())};
+}
+
+}  // namespace tessera

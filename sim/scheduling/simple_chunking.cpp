@@ -1,0 +1,112 @@
+// Sarathi-Serve's baseline simple_chunking (simple_chunking_scheduler.py of January 2026): steps of
+// prompt chunks and steps of decodes take turns. A prefill turn goes to the prompts that have begun,
+// or if there are none, to new ones, whose memory is allocated whole; if there are neither, it falls
+// through to the decodes, which preempt as Sarathi's do.
+#include <algorithm>
+
+#include "sim/scheduling/recompute_preemption.hpp"
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+class SimpleChunking final : public BatchPolicy {
+ public:
+  explicit SimpleChunking(const SimpleChunkingSpec& spec) : spec_(spec) {}
+
+  void enqueue(Sequence& sequence) override { waiting_.push_back(&sequence); }
+
+  void schedule(StepBuilder& builder) override {
+    sort_by_arrival(running_);
+    if (turn_ == Turn::prefill) {
+      continue_prompts(builder);
+      if (builder.is_empty()) {
+        admit_waiting(builder);
+      }
+    }
+    if (builder.is_empty()) {
+      decode(builder);
+      // Prompts that have begun are not decoded; a turn that found nothing else goes to them.
+      if (builder.is_empty()) {
+        continue_prompts(builder);
+        turn_ = Turn::decode;
+        return;
+      }
+      turn_ = Turn::prefill;
+    } else {
+      turn_ = Turn::decode;
+    }
+  }
+
+  void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) override {
+    leaving.insert(leaving.end(), finished.begin(), finished.end());
+    std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
+  }
+
+  [[nodiscard]] QueueSizes sizes() const override { return sizes_of(running_, waiting_); }
+  [[nodiscard]] const Sequence* head_of_queue() const override {
+    return waiting_.empty() ? nullptr : waiting_.front();
+  }
+
+ private:
+  enum class Turn { prefill, decode };
+
+  void continue_prompts(StepBuilder& builder) {
+    Tokens room = spec_.chunk_size;
+    for (Sequence* sequence : running_) {
+      const Tokens tokens = std::min(sequence->remaining(), room);
+      if (sequence->prefilling && tokens > Tokens{0}) {
+        const Grant grant = builder.schedule_chunk(*sequence, tokens);
+        TESSERA_INVARIANT(grant == Grant::ok, "a prompt's memory is allocated at its admission");
+        room -= tokens;
+      }
+    }
+  }
+
+  void admit_waiting(StepBuilder& builder) {
+    Tokens room = spec_.chunk_size;
+    while (!waiting_.empty() && room > Tokens{0} &&
+           static_cast<std::int64_t>(running_.size()) < spec_.max_num_seqs) {
+      Sequence& sequence = *waiting_.front();
+      const Tokens tokens = std::min(sequence.known(), room);
+      const StepBuilder::Terms terms{
+          .tokens = tokens, .reserved = sequence.known(), .watermark_applies = true};
+      if (builder.admit(sequence, terms) != Grant::ok) {
+        return;
+      }
+      waiting_.pop_front();
+      running_.push_back(&sequence);
+      room -= tokens;
+    }
+  }
+
+  void decode(StepBuilder& builder) {
+    std::deque<Sequence*> unvisited = std::move(running_);
+    running_.clear();
+    while (!unvisited.empty()) {
+      Sequence& sequence = *unvisited.front();
+      unvisited.pop_front();
+      if (sequence.prefilling) {
+        running_.push_back(&sequence);
+      } else if (free_a_block(builder, sequence, unvisited, waiting_)) {
+        const Grant grant = builder.schedule(sequence, Tokens{1});
+        TESSERA_INVARIANT(grant == Grant::ok, "a free block serves a decode");
+        running_.push_back(&sequence);
+      }
+    }
+  }
+
+  SimpleChunkingSpec spec_;
+  Turn turn_ = Turn::prefill;
+  std::deque<Sequence*> running_;
+  std::deque<Sequence*> waiting_;
+};
+
+}  // namespace
+
+std::unique_ptr<BatchPolicy> make_policy(const SimpleChunkingSpec& spec,
+                                         const PolicyContext& /*context*/) {
+  return std::make_unique<SimpleChunking>(spec);
+}
+
+}  // namespace tessera
