@@ -27,6 +27,12 @@ KvSequence sequence(std::uint32_t id, std::int64_t prompt, std::int64_t output) 
   return made;
 }
 
+Admission room_for(Tokens entries) {
+  Admission admission;
+  admission.entries = entries;
+  return admission;
+}
+
 // Sequences of drawn lengths come first in, first out; `state.range(0)` of them are held.
 void come_and_go(benchmark::State& state, const KvCacheSpec& spec) {
   const auto held = static_cast<std::uint32_t>(state.range(0));
@@ -44,7 +50,7 @@ void come_and_go(benchmark::State& state, const KvCacheSpec& spec) {
     const KvSequence next =
         sequence((oldest + running) % held, static_cast<std::int64_t>(1 + random() % 1000),
                  static_cast<std::int64_t>(1 + random() % 1000));
-    if (kv->admit(next, {.entries = next.prompt}, work) != Grant::ok) {
+    if (kv->admit(next, room_for(next.prompt), work) != Grant::ok) {
       state.SkipWithError("the pool is too small");
       break;
     }
@@ -63,7 +69,7 @@ void decode(benchmark::State& state, const KvCacheSpec& spec) {
   KvWork work;
   const auto begin = [&] {
     for (std::uint32_t id = 0; id < batch; ++id) {
-      benchmark::DoNotOptimize(kv->admit(sequence(id, 1, longest), {.entries = 1_tokens}, work));
+      benchmark::DoNotOptimize(kv->admit(sequence(id, 1, longest), room_for(1_tokens), work));
       kv->write(SequenceId{id}, 1_tokens);
     }
   };

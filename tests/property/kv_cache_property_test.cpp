@@ -120,6 +120,7 @@ class Program {
     sequence.prompt = Tokens{1 + upto(29)};
     sequence.output = Tokens{1 + upto(19)};
     sequence.left_padding = Tokens{upto(3) == 0 ? upto(9) : 0};
+    sequence.trailing_padding = Tokens{upto(3) == 0 ? upto(12) : 0};
     return sequence;
   }
 
@@ -152,9 +153,10 @@ class Program {
   void admit(SequenceId id) {
     const KvSequence sequence = draw(id);
     const std::int64_t known = (sequence.left_padding + sequence.prompt).count();
-    const Admission admission{.entries = Tokens{upto(known + (upto(9) == 0 ? 30 : 0))},
-                              .must_fit = Tokens{upto(1) == 0 ? known : 0},
-                              .others_running = upto(1) == 0};
+    Admission admission;
+    admission.entries = Tokens{upto(known + (upto(9) == 0 ? 30 : 0))};
+    admission.must_fit = Tokens{upto(1) == 0 ? known : 0};
+    admission.watermark_applies = upto(1) == 0;
     const KvUsage before = kv_->usage();
     KvWork work;
     const Grant answer = kv_->admit(sequence, admission, work);
@@ -252,7 +254,7 @@ class Program {
     ASSERT_EQ(held.reserved, pool_.bytes_per_token * cells + rounding);
     expected.rounding += rounding;
     for (auto at = static_cast<std::int64_t>(row.written.size()); at < cells; ++at) {
-      const bool will_be_written = !row.has_ended && at < row.sequence.final_entries().count();
+      const bool will_be_written = at < row.sequence.final_entries().count();
       (will_be_written ? expected.reserved_future : expected.reserved_never) +=
           pool_.bytes_per_token;
     }
@@ -319,7 +321,8 @@ TYPED_TEST(KvCacheProperty, HoldsAsManySequencesAsItSays) {
       SCOPED_TRACE(testing::Message() << setting.name << ", prompt " << sequence.prompt.count()
                                       << ", output " << sequence.output.count());
       const auto kv = make_kv_cache(setting.spec, setting.pool);
-      const Admission whole{.entries = sequence.final_entries()};
+      Admission whole;
+      whole.entries = sequence.final_entries();
       std::int64_t held = 0;
       Grant answer = Grant::ok;
       KvWork work;

@@ -54,7 +54,7 @@ class NaivePaged final : public NaiveGrants {
         gate > all) {
       return Grant::never;
     }
-    const std::int64_t kept = admission.others_running ? watermark_ : 0;
+    const std::int64_t kept = admission.watermark_applies ? watermark_ : 0;
     if (gate + kept > count(nobody) || now + kept > count(nobody)) {
       return Grant::later;
     }
@@ -210,14 +210,18 @@ class NaiveContiguous final : public NaiveGrants {
   [[nodiscard]] std::int64_t reservation(const KvSequence& sequence) const {
     const std::int64_t prompt = sequence.prompt.count();
     const std::int64_t output = sequence.output.count();
-    const std::int64_t padding = sequence.left_padding.count();
+    const std::int64_t before = sequence.left_padding.count();
+    const std::int64_t after = sequence.trailing_padding.count();
     if (spec_.reserve == Reserve::max) {
       return pool_.max_model_len.count();
     }
     if (spec_.reserve == Reserve::oracle) {
-      return padding + prompt + output;
+      return before + prompt + output + after;
     }
-    return padding + std::min(prompt + power_of_two_from(output), pool_.max_model_len.count());
+    const std::int64_t rule =
+        std::min(before + prompt + power_of_two_from(output), pool_.max_model_len.count());
+    const std::int64_t end = before + prompt + output - 1 + after;
+    return std::max(rule, end);
   }
 
   ContiguousKvSpec spec_;

@@ -24,6 +24,18 @@ KvSequence sequence(std::uint32_t id, std::int64_t prompt, std::int64_t output,
   return made;
 }
 
+Admission room_for(Tokens entries) {
+  Admission admission;
+  admission.entries = entries;
+  return admission;
+}
+
+Admission gate_of(Tokens must_fit) {
+  Admission admission;
+  admission.must_fit = must_fit;
+  return admission;
+}
+
 std::unique_ptr<KvCache> cache(Reserve reserve, Placement placement, Bytes pool,
                                Tokens max_model_len = 2048_tokens) {
   return make_kv_cache(
@@ -33,7 +45,7 @@ std::unique_ptr<KvCache> cache(Reserve reserve, Placement placement, Bytes pool,
 
 void admit_and_write(KvCache& kv, const KvSequence& row, std::int64_t entries) {
   KvWork work;
-  ASSERT_EQ(kv.admit(row, {.entries = row.prompt}, work), Grant::ok);
+  ASSERT_EQ(kv.admit(row, room_for(row.prompt), work), Grant::ok);
   kv.write(row.id, Tokens{entries});
 }
 
@@ -92,7 +104,7 @@ TEST(ContiguousKv, OrcaMaxHoldsSevenSequencesIn12GiB) {
       admit_and_write(*kv, sequence(id, 100, 100), 100);
     }
     KvWork work;
-    EXPECT_EQ(kv->admit(sequence(7, 100, 100), {.entries = 100_tokens}, work), Grant::later);
+    EXPECT_EQ(kv->admit(sequence(7, 100, 100), room_for(100_tokens), work), Grant::later);
     const KvUsage usage = kv->usage();
     EXPECT_EQ(usage.withheld, 524'288_bytes);
     EXPECT_EQ(usage.free_unusable, 1'140'326'400_bytes);
@@ -113,6 +125,19 @@ TEST(ContiguousKv, Pow2RoundsTheOutputAndStopsAtTheLongestContext) {
   admit_and_write(*kv, sequence(3, 100, 64, 28), 128);
   EXPECT_EQ(kv->usage(SequenceId{3}).reserved, opt_13b_token * 192) << "padding is reserved, too";
   EXPECT_EQ(kv->usage(SequenceId{3}).written, opt_13b_token * 100) << "and is no entry";
+}
+
+TEST(ContiguousKv, RowsThatGoOnForTheBatchReserveTheirTail) {
+  KvSequence row = sequence(0, 100, 5);
+  row.trailing_padding = 40_tokens;
+  const auto pow2 = cache(Reserve::pow2, Placement::first_fit, 12_GiB);
+  admit_and_write(*pow2, row, 100);
+  EXPECT_EQ(pow2->usage(row.id).reserved, opt_13b_token * 144) << "beyond 100 + 8";
+  const auto oracle = cache(Reserve::oracle, Placement::first_fit, 12_GiB);
+  admit_and_write(*oracle, row, 100);
+  EXPECT_EQ(oracle->usage(row.id).reserved, opt_13b_token * 145);
+  EXPECT_EQ(oracle->usage().reserved_future, opt_13b_token * 44);
+  EXPECT_EQ(oracle->usage().reserved_never, opt_13b_token);
 }
 
 TEST(ContiguousKv, DemandIsWhatTheHeadOfTheQueueCannotHave) {
@@ -143,10 +168,10 @@ TEST(ContiguousKv, AReservationIsForLife) {
   admit_and_write(*kv, sequence(0, 10, 6), 10);
   EXPECT_EQ(kv->extend(SequenceId{0}, 16_tokens, work), Grant::ok);
   EXPECT_EQ(kv->extend(SequenceId{0}, 17_tokens, work), Grant::never);
-  EXPECT_EQ(kv->admit(sequence(1, 10, 6), {.entries = 17_tokens}, work), Grant::never);
-  EXPECT_EQ(kv->admit(sequence(1, 10, 6), {.must_fit = 17_tokens}, work), Grant::never);
-  EXPECT_EQ(kv->admit(sequence(1, 60, 5), {.entries = 60_tokens}, work), Grant::never);
-  EXPECT_EQ(kv->admit(sequence(1, 60, 4), {.entries = 60_tokens}, work), Grant::later);
+  EXPECT_EQ(kv->admit(sequence(1, 10, 6), room_for(17_tokens), work), Grant::never);
+  EXPECT_EQ(kv->admit(sequence(1, 10, 6), gate_of(17_tokens), work), Grant::never);
+  EXPECT_EQ(kv->admit(sequence(1, 60, 5), room_for(60_tokens), work), Grant::never);
+  EXPECT_EQ(kv->admit(sequence(1, 60, 4), room_for(60_tokens), work), Grant::later);
   EXPECT_EQ(work, KvWork{});
   EXPECT_FALSE(kv->free_blocks().has_value());
   EXPECT_FALSE(kv->total_blocks().has_value());
@@ -178,7 +203,7 @@ TEST(ContiguousKv, PoolSmallerThanATokenIsWithheld) {
     KvWork work;
     EXPECT_EQ(kv->capacity(), 0_tokens);
     EXPECT_EQ(kv->usage().withheld, kv->pool());
-    EXPECT_EQ(kv->admit(sequence(0, 1, 1), {.entries = 1_tokens}, work), Grant::never);
+    EXPECT_EQ(kv->admit(sequence(0, 1, 1), room_for(1_tokens), work), Grant::never);
     kv->audit();
   }
 }
@@ -206,7 +231,7 @@ TEST(ContiguousKv, MistakesOfTheCallerAreInvariants) {
   EXPECT_THROW(static_cast<void>(kv->extend(SequenceId{0}, 1_tokens, work)), InvariantViolation);
   admit_and_write(*kv, sequence(0, 4, 4), 4);
   EXPECT_THROW(kv->write(SequenceId{0}, 5_tokens), InvariantViolation);
-  EXPECT_THROW(static_cast<void>(kv->admit(sequence(0, 4, 4), {.entries = 4_tokens}, work)),
+  EXPECT_THROW(static_cast<void>(kv->admit(sequence(0, 4, 4), room_for(4_tokens), work)),
                InvariantViolation);
   kv->audit();
   EXPECT_THROW(static_cast<void>(

@@ -25,7 +25,21 @@ KvSequence sequence(std::uint32_t id, std::int64_t prompt, std::int64_t output,
 }
 
 Admission room_for(std::int64_t entries) {
-  return {.entries = Tokens{entries}, .must_fit = Tokens{0}, .others_running = false};
+  Admission admission;
+  admission.entries = Tokens{entries};
+  return admission;
+}
+
+Admission beside_others(std::int64_t entries) {
+  Admission admission = room_for(entries);
+  admission.watermark_applies = true;
+  return admission;
+}
+
+Admission gated(std::int64_t entries, std::int64_t must_fit) {
+  Admission admission = room_for(entries);
+  admission.must_fit = Tokens{must_fit};
+  return admission;
 }
 
 KvPool pool_of(Bytes bytes) {
@@ -65,12 +79,10 @@ TEST_F(PagedKv, WatermarkOfOnePercentIsNineBlocksAndOnlyBesideOthers) {
   EXPECT_EQ(kv->usage().withheld, opt_13b_token * 16 * 9);
   ASSERT_EQ(kv->admit(sequence(0, 967 * 16, 1), room_for(967 * 16), work), Grant::ok);
   ASSERT_EQ(kv->free_blocks(), 16_blocks);
-  Admission seven_blocks = room_for(100);
-  seven_blocks.others_running = true;
-  EXPECT_EQ(kv->admit(sequence(1, 100, 1), seven_blocks, work), Grant::ok);
+  EXPECT_EQ(kv->admit(sequence(1, 100, 1), beside_others(100), work), Grant::ok);
   ASSERT_EQ(kv->free_blocks(), 9_blocks);
-  EXPECT_EQ(kv->admit(sequence(2, 1, 1), {1_tokens, 0_tokens, true}, work), Grant::later);
-  EXPECT_EQ(kv->admit(sequence(2, 1, 1), {1_tokens, 0_tokens, false}, work), Grant::ok);
+  EXPECT_EQ(kv->admit(sequence(2, 1, 1), beside_others(1), work), Grant::later);
+  EXPECT_EQ(kv->admit(sequence(2, 1, 1), room_for(1), work), Grant::ok);
   EXPECT_EQ(kv->usage().withheld, opt_13b_token * 16 * 8) << "as far as they are free";
   EXPECT_EQ(kv->extend(SequenceId{2}, 9_tokens * 16, work), Grant::ok) << "growth may take all";
   EXPECT_EQ(kv->free_blocks(), 0_blocks);
@@ -80,16 +92,16 @@ TEST_F(PagedKv, FifteenFreeBlocksAndAPromptOfSevenWaitForTheWatermark) {
   build(983, false, 0.01);
   ASSERT_EQ(kv->admit(sequence(0, 968 * 16, 1), room_for(968 * 16), work), Grant::ok);
   ASSERT_EQ(kv->free_blocks(), 15_blocks);
-  EXPECT_EQ(kv->admit(sequence(1, 100, 1), {100_tokens, 0_tokens, true}, work), Grant::later);
-  EXPECT_EQ(kv->admit(sequence(1, 96, 1), {96_tokens, 0_tokens, true}, work), Grant::ok);
+  EXPECT_EQ(kv->admit(sequence(1, 100, 1), beside_others(100), work), Grant::later);
+  EXPECT_EQ(kv->admit(sequence(1, 96, 1), beside_others(96), work), Grant::ok);
 }
 
 TEST_F(PagedKv, MustFitIsAGateAndNoReservation) {
   build(8);
-  EXPECT_EQ(kv->admit(sequence(0, 129, 1), {16_tokens, 129_tokens, false}, work), Grant::never);
-  EXPECT_EQ(kv->admit(sequence(0, 128, 1), {16_tokens, 128_tokens, false}, work), Grant::ok);
+  EXPECT_EQ(kv->admit(sequence(0, 129, 1), gated(16, 129), work), Grant::never);
+  EXPECT_EQ(kv->admit(sequence(0, 128, 1), gated(16, 128), work), Grant::ok);
   EXPECT_EQ(kv->free_blocks(), 7_blocks);
-  EXPECT_EQ(kv->admit(sequence(1, 128, 1), {16_tokens, 128_tokens, false}, work), Grant::later);
+  EXPECT_EQ(kv->admit(sequence(1, 128, 1), gated(16, 128), work), Grant::later);
   EXPECT_EQ(kv->free_blocks(), 7_blocks);
 }
 
@@ -189,26 +201,24 @@ TEST_F(PagedKv, StaticBatchAtItsLastStep) {
   const std::int64_t prompts[] = {10, 50, 100};
   const std::int64_t outputs[] = {5, 20, 100};
   for (std::uint32_t id = 0; id < 3; ++id) {
-    const KvSequence row = sequence(id, prompts[id], outputs[id], 100 - prompts[id]);
-    admit_and_write(row, 199);
-  }
-  // The two that have ended did so after 4 and 19 decodes; their rows went on.
-  kv->release(SequenceId{0});
-  kv->release(SequenceId{1});
-  admit_and_write(sequence(0, 10, 5, 90), 104);
-  kv->end_of_sequence(SequenceId{0});
-  admit_and_write(sequence(1, 50, 20, 50), 119);
-  kv->end_of_sequence(SequenceId{1});
-  for (std::uint32_t id = 0; id < 2; ++id) {
-    ASSERT_EQ(kv->extend(SequenceId{id}, 199_tokens, work), Grant::ok);
-    kv->write(SequenceId{id}, Tokens{id == 0 ? 95 : 80});
+    KvSequence row = sequence(id, prompts[id], outputs[id], 100 - prompts[id]);
+    row.trailing_padding = Tokens{100 - outputs[id]};
+    ASSERT_EQ(row.final_entries(), 199_tokens);
+    const std::int64_t own_end = 100 + outputs[id] - 1;
+    admit_and_write(row, own_end);
+    if (own_end < 199) {
+      kv->end_of_sequence(row.id);
+      ASSERT_EQ(kv->extend(row.id, 199_tokens, work), Grant::ok);
+      EXPECT_GT(kv->usage().reserved_future, 0_bytes) << "the row goes on";
+      kv->write(row.id, Tokens{199 - own_end});
+    }
   }
   const KvUsage usage = kv->usage();
   EXPECT_EQ(usage.live, opt_13b_token * 199);
   EXPECT_EQ(usage.dead, opt_13b_token * 83);
   EXPECT_EQ(usage.pad, opt_13b_token * 315);
   EXPECT_EQ(usage.live + usage.dead + usage.pad, opt_13b_token * 597);
-  EXPECT_EQ(usage.reserved_future, 0_bytes) << "an ended row writes nothing that is wanted";
+  EXPECT_EQ(usage.reserved_future, 0_bytes);
   kv->audit();
 }
 
