@@ -47,24 +47,17 @@ struct Row {
   Tokens reserved{0};
   Tokens written{0};
   Tokens padding{0};        // to be written, or written, before the first entry
-  Tokens final_entries{0};  // cells written when the sequence ends
+  Tokens final_entries{0};  // cells written when the row is given up, padding included
   Tokens dead{0};           // entries when it ended
   bool is_held = false;
   bool has_ended = false;
 
   [[nodiscard]] CellCounts cells() const {
-    if (has_ended) {
-      return {.live = Tokens{0},
-              .dead = dead,
-              .pad = written - dead,
-              .future = Tokens{0},
-              .never = reserved - written};
-    }
-    const Tokens pad = std::min(written, padding);
     const Tokens future = std::max(std::min(reserved, final_entries) - written, Tokens{0});
-    return {.live = written - pad,
-            .dead = Tokens{0},
-            .pad = pad,
+    const Tokens entries = has_ended ? dead : std::max(written - padding, Tokens{0});
+    return {.live = has_ended ? Tokens{0} : entries,
+            .dead = dead,
+            .pad = written - entries,
             .future = future,
             .never = reserved - written - future};
   }

@@ -1,0 +1,343 @@
+// Random programs against every KV manager in the registry. After each operation the manager's own
+// audit passes, its classes sum to the pool, and all that it says equals a model that keeps every
+// token's cell by itself. A manager that is new to the registry is run with its default settings.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+#include <sstream>
+#include <string>
+#include <type_traits>
+
+#include "tessera/memory/kv_cache.hpp"
+#include "tests/property/naive_kv.hpp"
+
+namespace tessera {
+namespace {
+
+using namespace literals;
+
+template <class Spec>
+struct Setting {
+  std::string name;
+  Spec spec;
+  KvPool pool;
+};
+
+KvPool small_pool(std::int64_t bytes) {
+  return {.bytes = Bytes{bytes}, .bytes_per_token = 3_bytes, .max_model_len = 48_tokens};
+}
+
+PagedKvSpec paged(std::int64_t block_size, std::optional<Blocks> num_blocks, double watermark) {
+  PagedKvSpec spec;
+  spec.block_size = Tokens{block_size};
+  spec.num_blocks = num_blocks;
+  spec.watermark = watermark;
+  return spec;
+}
+
+PagedKvSpec for_life(PagedKvSpec spec) {
+  spec.reserve = BlockReserve::max_model_len;
+  return spec;
+}
+
+template <class Spec>
+std::vector<Setting<Spec>> settings_of() {
+  if constexpr (std::is_same_v<Spec, PagedKvSpec>) {
+    KvPool with_null = small_pool(1000);
+    with_null.null_block = true;
+    return {
+        {"sized", {}, small_pool(1000)},
+        {"null_block", paged(4, std::nullopt, 0.0), with_null},
+        {"watermark", paged(5, std::nullopt, 0.1), with_null},
+        {"fixed", paged(7, 30_blocks, 0.3), with_null},
+        {"token_blocks", paged(1, std::nullopt, 0.0), small_pool(601)},
+        {"one_block", paged(16, 1_blocks, 0.0), small_pool(0)},
+        {"no_block", {}, small_pool(47)},
+        {"for_life", for_life(paged(5, std::nullopt, 0.0)), small_pool(700)},
+        {"for_life_watermark", for_life(paged(16, std::nullopt, 0.2)), with_null},
+    };
+  } else if constexpr (std::is_same_v<Spec, ContiguousKvSpec>) {
+    std::vector<Setting<Spec>> settings;
+    for (const Reserve reserve : {Reserve::max, Reserve::pow2, Reserve::oracle}) {
+      for (const Placement placement :
+           {Placement::buddy, Placement::best_fit, Placement::first_fit}) {
+        for (const std::int64_t bytes : {700, 1234, 100, 2}) {
+          std::ostringstream name;
+          name << name_of(reserve) << ' ' << name_of(placement) << ' ' << bytes;
+          settings.push_back({name.str(), {reserve, placement}, small_pool(bytes)});
+        }
+      }
+    }
+    return settings;
+  } else {
+    return {{"default", Spec{}, small_pool(1000)}};
+  }
+}
+
+enum class Cell { pad, live, dead };
+
+// One sequence's cells, as the program wrote them.
+struct Shadow {
+  KvSequence sequence;
+  std::vector<Cell> written;
+  std::int64_t room = 0;  // that the program was promised
+  bool has_ended = false;
+};
+
+template <class Spec>
+class Program {
+ public:
+  Program(const Setting<Spec>& setting, std::uint64_t seed)
+      : pool_(setting.pool),
+        kv_(make_kv_cache(setting.spec, setting.pool)),
+        plain_(naive::make_naive(setting.spec, setting.pool)),
+        random_(seed) {}
+
+  void run(int steps) {
+    for (int step = 0; step < steps; ++step) {
+      SCOPED_TRACE(testing::Message() << "step " << step);
+      ASSERT_NO_FATAL_FAILURE(operate());
+      ASSERT_NO_FATAL_FAILURE(check());
+    }
+    for (std::uint32_t id = 0; id < rows_.size(); ++id) {
+      if (rows_[id]) {
+        release(SequenceId{id});
+      }
+    }
+    ASSERT_NO_FATAL_FAILURE(check());
+    ASSERT_EQ(kv_->usage().reserved() - kv_->usage().cached_prefix, Bytes{0});
+  }
+
+ private:
+  std::int64_t upto(std::int64_t greatest) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(greatest + 1));
+  }
+
+  KvSequence draw(SequenceId id) {
+    KvSequence sequence;
+    sequence.id = id;
+    sequence.prompt = Tokens{1 + upto(29)};
+    sequence.output = Tokens{1 + upto(19)};
+    sequence.left_padding = Tokens{upto(3) == 0 ? upto(9) : 0};
+    sequence.trailing_padding = Tokens{upto(3) == 0 ? upto(12) : 0};
+    return sequence;
+  }
+
+  void operate() {
+    const auto id = SequenceId{static_cast<std::uint32_t>(upto(max_rows - 1))};
+    std::optional<Shadow>& row = rows_[index_of(id)];
+    if (upto(7) == 0) {
+      head_ = upto(3) == 0 ? std::nullopt : std::optional(draw(SequenceId{99}));
+      kv_->set_head_of_queue(head_);
+    } else if (!row) {
+      admit(id);
+    } else {
+      switch (upto(5)) {
+        case 0:
+          release(id);
+          break;
+        case 1:
+          end(*row);
+          break;
+        case 2:
+        case 3:
+          extend(*row);
+          break;
+        default:
+          write(*row);
+      }
+    }
+  }
+
+  void admit(SequenceId id) {
+    const KvSequence sequence = draw(id);
+    const std::int64_t known = (sequence.left_padding + sequence.prompt).count();
+    Admission admission;
+    admission.entries = Tokens{upto(known + (upto(9) == 0 ? 30 : 0))};
+    admission.must_fit = Tokens{upto(1) == 0 ? known : 0};
+    admission.watermark_applies = upto(1) == 0;
+    const KvUsage before = kv_->usage();
+    KvWork work;
+    const Grant answer = kv_->admit(sequence, admission, work);
+    if (plain_) {
+      ASSERT_EQ(answer, plain_->admit(sequence, admission));
+    }
+    if (answer == Grant::ok) {
+      rows_[index_of(id)] =
+          Shadow{.sequence = sequence, .written = {}, .room = admission.entries.count()};
+    } else {
+      ASSERT_EQ(kv_->usage(), before) << "a refusal changes nothing";
+    }
+  }
+
+  void extend(Shadow& row) {
+    const std::int64_t entries = static_cast<std::int64_t>(row.written.size()) + upto(20);
+    const KvUsage before = kv_->usage();
+    KvWork work;
+    const Grant answer = kv_->extend(row.sequence.id, Tokens{entries}, work);
+    if (plain_) {
+      ASSERT_EQ(answer, plain_->extend(row.sequence.id, entries));
+    }
+    if (answer == Grant::ok) {
+      row.room = std::max(row.room, entries);
+    } else {
+      ASSERT_EQ(kv_->usage(), before) << "a refusal changes nothing";
+    }
+  }
+
+  void write(Shadow& row) {
+    const std::int64_t room = row.room - static_cast<std::int64_t>(row.written.size());
+    const std::int64_t entries = upto(room);
+    kv_->write(row.sequence.id, Tokens{entries});
+    for (std::int64_t i = 0; i < entries; ++i) {
+      const auto at = static_cast<std::int64_t>(row.written.size());
+      const bool is_padding = row.has_ended || at < row.sequence.left_padding.count();
+      row.written.push_back(is_padding ? Cell::pad : Cell::live);
+    }
+  }
+
+  void end(Shadow& row) {
+    if (row.has_ended) {
+      return;
+    }
+    kv_->end_of_sequence(row.sequence.id);
+    row.has_ended = true;
+    std::replace(row.written.begin(), row.written.end(), Cell::live, Cell::dead);
+  }
+
+  void release(SequenceId id) {
+    kv_->release(id);
+    if (plain_) {
+      plain_->release(id);
+    }
+    rows_[index_of(id)].reset();
+  }
+
+  void check() {
+    kv_->audit();
+    const KvUsage usage = kv_->usage();
+    ASSERT_EQ(usage.total(), kv_->pool());
+    ASSERT_LE(usage.free_unusable, usage.free());
+    ASSERT_LE(usage.largest_free, kv_->pool());
+    KvUsage expected;
+    for (const std::optional<Shadow>& row : rows_) {
+      if (row) {
+        ASSERT_NO_FATAL_FAILURE(check_row(*row, expected));
+      }
+    }
+    ASSERT_EQ(usage.live, expected.live);
+    ASSERT_EQ(usage.dead, expected.dead);
+    ASSERT_EQ(usage.pad, expected.pad);
+    if (plain_) {
+      check_grants(usage, expected);
+    }
+  }
+
+  // Adds the row's cells to `expected`, one by one.
+  void check_row(const Shadow& row, KvUsage& expected) {
+    const SequenceKvUsage held = kv_->usage(row.sequence.id);
+    ASSERT_GE(held.reserved, pool_.bytes_per_token * row.room);
+    Bytes live{0};
+    for (const Cell cell : row.written) {
+      (cell == Cell::live   ? live
+       : cell == Cell::dead ? expected.dead
+                            : expected.pad) += pool_.bytes_per_token;
+    }
+    ASSERT_EQ(held.written, live);
+    expected.live += live;
+    if (!plain_) {
+      return;
+    }
+    const std::int64_t cells = plain_->cells(row.sequence.id);
+    const Bytes rounding = pool_.bytes_per_token * plain_->rounding(row.sequence.id);
+    ASSERT_EQ(held.reserved, pool_.bytes_per_token * cells + rounding);
+    expected.rounding += rounding;
+    for (auto at = static_cast<std::int64_t>(row.written.size()); at < cells; ++at) {
+      const bool will_be_written = at < row.sequence.final_entries().count();
+      (will_be_written ? expected.reserved_future : expected.reserved_never) +=
+          pool_.bytes_per_token;
+    }
+  }
+
+  void check_grants(const KvUsage& usage, KvUsage expected) {
+    const KvUsage unowned = plain_->unowned(head_);
+    expected.withheld = unowned.withheld;
+    expected.free_unusable = unowned.free_unusable;
+    expected.free_usable = unowned.free_usable;
+    expected.largest_free = unowned.largest_free;
+    expected.external_static = unowned.external_static;
+    expected.external_demand = unowned.external_demand;
+    ASSERT_EQ(usage, expected);
+    ASSERT_EQ(kv_->free_blocks(), plain_->free_blocks());
+  }
+
+  static constexpr std::int64_t max_rows = 12;
+  KvPool pool_;
+  std::unique_ptr<KvCache> kv_;
+  std::unique_ptr<naive::NaiveGrants> plain_;
+  std::mt19937_64 random_;
+  std::array<std::optional<Shadow>, max_rows> rows_;
+  std::optional<KvSequence> head_;
+};
+
+template <class Spec>
+class KvCacheProperty : public testing::Test {};
+
+template <class Variant>
+struct AllOf;
+template <class... Specs>
+struct AllOf<std::variant<Specs...>> {
+  using Types = testing::Types<Specs...>;
+};
+
+struct SpecKind {
+  template <class Spec>
+  static std::string GetName(int /*index*/) {  // NOLINT(readability-identifier-naming)
+    return std::string(Spec::kind);
+  }
+};
+
+TYPED_TEST_SUITE(KvCacheProperty, AllOf<KvCacheSpec>::Types, SpecKind);
+
+TYPED_TEST(KvCacheProperty, KeepsEveryCellAccountedFor) {
+  for (const auto& setting : settings_of<TypeParam>()) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      SCOPED_TRACE(testing::Message() << setting.name << ", seed " << seed);
+      Program<TypeParam> program(setting, seed);
+      ASSERT_NO_FATAL_FAILURE(program.run(250));
+    }
+  }
+}
+
+// The forecast of an empty pool equals what it holds when it is filled.
+TYPED_TEST(KvCacheProperty, HoldsAsManySequencesAsItSays) {
+  for (const auto& setting : settings_of<TypeParam>()) {
+    std::mt19937_64 random(7);
+    for (int round = 0; round < 40; ++round) {
+      KvSequence sequence;
+      sequence.prompt = Tokens{static_cast<std::int64_t>(1 + random() % 40)};
+      sequence.output = Tokens{static_cast<std::int64_t>(1 + random() % 20)};
+      SCOPED_TRACE(testing::Message() << setting.name << ", prompt " << sequence.prompt.count()
+                                      << ", output " << sequence.output.count());
+      const auto kv = make_kv_cache(setting.spec, setting.pool);
+      Admission whole;
+      whole.entries = sequence.final_entries();
+      std::int64_t held = 0;
+      Grant answer = Grant::ok;
+      KvWork work;
+      while ((answer = kv->admit(sequence, whole, work)) == Grant::ok) {
+        kv->write(sequence.id, sequence.final_entries());
+        sequence.id = SequenceId{static_cast<std::uint32_t>(++held)};
+        ASSERT_LE(held, 1000);
+      }
+      ASSERT_EQ(held, kv->sequences_that_fit(sequence.prompt, sequence.output));
+      ASSERT_EQ(held > 0, kv->can_ever_hold(sequence));
+      ASSERT_EQ(answer, held > 0 ? Grant::later : Grant::never);
+      ASSERT_LE(sequence.final_entries() * held, kv->capacity());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,246 @@
+// The granting rules of the KV managers again, as plainly as they can be put: every block and every
+// slot has an owner in a map, and every count is a walk over it.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tessera/memory/kv_cache.hpp"
+#include "tests/property/naive_placement.hpp"
+
+namespace tessera::naive {
+
+// What a manager's rule decides, in tokens and bytes, without any notion of what is written.
+class NaiveGrants {
+ public:
+  NaiveGrants() = default;
+  NaiveGrants(const NaiveGrants&) = delete;
+  NaiveGrants& operator=(const NaiveGrants&) = delete;
+  virtual ~NaiveGrants() = default;
+
+  virtual Grant admit(const KvSequence& sequence, const Admission& admission) = 0;
+  virtual Grant extend(SequenceId id, std::int64_t entries) = 0;
+  virtual void release(SequenceId id) = 0;
+  // Cells that the sequence may write, and those that it was given beyond them.
+  [[nodiscard]] virtual std::int64_t cells(SequenceId id) const = 0;
+  [[nodiscard]] virtual std::int64_t rounding(SequenceId id) const = 0;
+  // withheld, the free classes, and the values beside the partition.
+  [[nodiscard]] virtual KvUsage unowned(const std::optional<KvSequence>& head) const = 0;
+  [[nodiscard]] virtual std::optional<Blocks> free_blocks() const = 0;
+};
+
+class NaivePaged final : public NaiveGrants {
+ public:
+  NaivePaged(const PagedKvSpec& spec, const KvPool& pool) : spec_(spec), pool_(pool) {
+    const std::int64_t block = pool.bytes_per_token.count() * spec.block_size.count();
+    const std::int64_t count =
+        spec.num_blocks ? spec.num_blocks->count() : pool.bytes.count() / block;
+    tail_ = spec.num_blocks ? 0 : pool.bytes.count() % block;
+    owners_.assign(static_cast<std::size_t>(count), nobody);
+    if (pool.null_block && count > 0) {
+      owners_[0] = null_owner;
+    }
+    watermark_ = static_cast<std::int64_t>(spec.watermark * static_cast<double>(count));
+  }
+
+  Grant admit(const KvSequence& sequence, const Admission& admission) override {
+    const std::int64_t now = wanted_blocks(admission.entries.count());
+    const std::int64_t gate = wanted_blocks(admission.must_fit.count());
+    const std::int64_t all = count(nobody) + owned_by_sequences();
+    if (too_long(admission.entries.count()) || too_long(admission.must_fit.count()) || now > all ||
+        gate > all) {
+      return Grant::never;
+    }
+    const std::int64_t kept = admission.watermark_applies ? watermark_ : 0;
+    if (gate + kept > count(nobody) || now + kept > count(nobody)) {
+      return Grant::later;
+    }
+    give(static_cast<std::int64_t>(sequence.id), now);
+    return Grant::ok;
+  }
+
+  Grant extend(SequenceId id, std::int64_t entries) override {
+    const auto owner = static_cast<std::int64_t>(id);
+    if (entries <= cells(id)) {
+      return Grant::ok;
+    }
+    const std::int64_t needed = blocks_for(entries);
+    if (spec_.reserve == BlockReserve::max_model_len ||
+        needed > count(nobody) + owned_by_sequences()) {
+      return Grant::never;
+    }
+    if (needed - count(owner) > count(nobody)) {
+      return Grant::later;
+    }
+    give(owner, needed - count(owner));
+    return Grant::ok;
+  }
+
+  void release(SequenceId id) override {
+    std::replace(owners_.begin(), owners_.end(), static_cast<std::int64_t>(id), nobody);
+  }
+  [[nodiscard]] std::int64_t cells(SequenceId id) const override {
+    return count(static_cast<std::int64_t>(id)) * spec_.block_size.count();
+  }
+  [[nodiscard]] std::int64_t rounding(SequenceId /*id*/) const override { return 0; }
+
+  [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& /*head*/) const override {
+    const std::int64_t block = pool_.bytes_per_token.count() * spec_.block_size.count();
+    const std::int64_t guarded = std::min(watermark_, count(nobody));
+    KvUsage usage;
+    usage.withheld = Bytes{tail_ + block * (count(null_owner) + guarded)};
+    usage.free_usable = Bytes{block * (count(nobody) - guarded)};
+    usage.largest_free = Bytes{block * count(nobody)};
+    return usage;
+  }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return Blocks{count(nobody)}; }
+
+ private:
+  static constexpr std::int64_t nobody = -1;
+  static constexpr std::int64_t null_owner = -2;
+
+  [[nodiscard]] std::int64_t count(std::int64_t owner) const {
+    return std::count(owners_.begin(), owners_.end(), owner);
+  }
+  [[nodiscard]] std::int64_t owned_by_sequences() const {
+    return std::count_if(owners_.begin(), owners_.end(), [](std::int64_t o) { return o >= 0; });
+  }
+  [[nodiscard]] std::int64_t blocks_for(std::int64_t entries) const {
+    std::int64_t blocks = 0;
+    while (blocks * spec_.block_size.count() < entries) {
+      ++blocks;
+    }
+    return blocks;
+  }
+  [[nodiscard]] std::int64_t wanted_blocks(std::int64_t entries) const {
+    return blocks_for(spec_.reserve == BlockReserve::grow ? entries : pool_.max_model_len.count());
+  }
+  [[nodiscard]] bool too_long(std::int64_t entries) const {
+    return spec_.reserve == BlockReserve::max_model_len &&
+           blocks_for(entries) > blocks_for(pool_.max_model_len.count());
+  }
+  void give(std::int64_t owner, std::int64_t blocks) {
+    for (std::int64_t& holder : owners_) {
+      if (blocks > 0 && holder == nobody) {
+        holder = owner;
+        --blocks;
+      }
+    }
+  }
+
+  PagedKvSpec spec_;
+  KvPool pool_;
+  std::int64_t tail_ = 0;
+  std::int64_t watermark_ = 0;
+  std::vector<std::int64_t> owners_;  // of each block
+};
+
+class NaiveContiguous final : public NaiveGrants {
+ public:
+  NaiveContiguous(const ContiguousKvSpec& spec, const KvPool& pool)
+      : spec_(spec),
+        pool_(pool),
+        slots_(pool.bytes / pool.bytes_per_token),
+        placement_(make_naive(spec.placement, slots_)) {}
+
+  Grant admit(const KvSequence& sequence, const Admission& admission) override {
+    const std::int64_t asked = reservation(sequence);
+    const auto empty = make_naive(spec_.placement, slots_);
+    if (admission.entries.count() > asked || admission.must_fit.count() > asked ||
+        !empty->allocate(asked)) {
+      return Grant::never;
+    }
+    const std::optional<Extent> extent = placement_->allocate(asked);
+    if (!extent) {
+      return Grant::later;
+    }
+    held_[sequence.id] = {asked, *extent};
+    return Grant::ok;
+  }
+  Grant extend(SequenceId id, std::int64_t entries) override {
+    return entries <= cells(id) ? Grant::ok : Grant::never;
+  }
+  void release(SequenceId id) override {
+    placement_->deallocate(held_.at(id).extent);
+    held_.erase(id);
+  }
+  [[nodiscard]] std::int64_t cells(SequenceId id) const override { return held_.at(id).asked; }
+  [[nodiscard]] std::int64_t rounding(SequenceId id) const override {
+    return held_.at(id).extent.size.count() - held_.at(id).asked;
+  }
+
+  [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& head) const override {
+    KvUsage usage;
+    usage.withheld = pool_.bytes - bytes(slots_);
+    usage.largest_free = bytes(placement_->largest_free());
+    usage.external_static = bytes(placement_->remainders(smallest_grant()));
+    if (head && reservation(*head) <= placement_->free() &&
+        rounded(reservation(*head)) > placement_->largest_free()) {
+      usage.external_demand = bytes(placement_->free());
+    }
+    usage.free_unusable = std::max(usage.external_static, usage.external_demand);
+    usage.free_usable = bytes(placement_->free()) - usage.free_unusable;
+    return usage;
+  }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return std::nullopt; }
+
+ private:
+  struct Held {
+    std::int64_t asked = 0;
+    Extent extent;
+  };
+
+  [[nodiscard]] Bytes bytes(std::int64_t slots) const { return pool_.bytes_per_token * slots; }
+  [[nodiscard]] static std::int64_t power_of_two_from(std::int64_t value) {
+    std::int64_t power = 1;
+    while (power < value) {
+      power *= 2;
+    }
+    return power;
+  }
+  [[nodiscard]] std::int64_t rounded(std::int64_t asked) const {
+    return spec_.placement == Placement::buddy ? power_of_two_from(asked) : asked;
+  }
+  [[nodiscard]] std::int64_t smallest_grant() const {
+    return spec_.reserve == Reserve::max ? rounded(pool_.max_model_len.count()) : 1;
+  }
+  [[nodiscard]] std::int64_t reservation(const KvSequence& sequence) const {
+    const std::int64_t prompt = sequence.prompt.count();
+    const std::int64_t output = sequence.output.count();
+    const std::int64_t before = sequence.left_padding.count();
+    const std::int64_t after = sequence.trailing_padding.count();
+    if (spec_.reserve == Reserve::max) {
+      return pool_.max_model_len.count();
+    }
+    if (spec_.reserve == Reserve::oracle) {
+      return before + prompt + output + after;
+    }
+    const std::int64_t rule =
+        std::min(before + prompt + power_of_two_from(output), pool_.max_model_len.count());
+    const std::int64_t end = before + prompt + output - 1 + after;
+    return std::max(rule, end);
+  }
+
+  ContiguousKvSpec spec_;
+  KvPool pool_;
+  std::int64_t slots_;
+  std::unique_ptr<NaivePlacement> placement_;
+  std::map<SequenceId, Held> held_;
+};
+
+inline std::unique_ptr<NaiveGrants> make_naive(const PagedKvSpec& spec, const KvPool& pool) {
+  return std::make_unique<NaivePaged>(spec, pool);
+}
+inline std::unique_ptr<NaiveGrants> make_naive(const ContiguousKvSpec& spec, const KvPool& pool) {
+  return std::make_unique<NaiveContiguous>(spec, pool);
+}
+// A manager without a twin is still held to every law that does not depend on its rule.
+template <class Spec>
+std::unique_ptr<NaiveGrants> make_naive(const Spec& /*spec*/, const KvPool& /*pool*/) {
+  return nullptr;
+}
+
+}  // namespace tessera::naive
