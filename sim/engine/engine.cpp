@@ -23,6 +23,7 @@ KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan) {
           .max_model_len = scenario.max_model_len(),
           .host_bytes = scenario.engine.memory.swap_space,
           .watermark = policy.watermark,
+          .freed_blocks = policy.freed_blocks,
           .null_block = policy.null_block};
 }
 
@@ -94,11 +95,11 @@ bool Engine::begin_step(SimTime now) {
   for (const Sequence* sequence : batch.step.preempted) {
     account(*sequence, now);
   }
-  if (batch.step.tokens > Tokens{0}) {
+  // A step that only preempted is one, too: victims may leave nobody who can go on.
+  if (batch.step.tokens > Tokens{0} || !batch.step.preempted.empty()) {
     launch(now, before);
     return true;
   }
-  TESSERA_INVARIANT(batch.step.preempted.empty(), "who preempts uses the memory");
   in_flight_.pop_back();
   TESSERA_INVARIANT(busy(), "no idle node with runnable work");
   return false;
@@ -117,7 +118,8 @@ void Engine::launch(SimTime now, QueueSizes before) {
   record.scheduled = now;
   record.start = std::max(now, gpu_free_);
   record.shape = batch.step.shape();
-  record.time = cost_->step(record.shape);
+  const bool waits_for_nothing = batch.step.tokens == Tokens{0} && batches_in_flight_ > 1;
+  record.time = waits_for_nothing ? StepTime{} : cost_->step(record.shape);
   record.end = record.start + record.time.total();
   record.before = before;
   record.free_blocks_after_schedule = kv_->free_blocks();
@@ -161,11 +163,6 @@ void Engine::sample_tokens(SimTime now) {
 
 void Engine::take_token(const StepEntry& entry, SimTime now) {
   Sequence& sequence = *entry.sequence;
-  // Preempted since: what the step has written is lost, the sampled token is not.
-  const bool holds_memory = sequence.num_preemptions == entry.preemptions;
-  if (holds_memory) {
-    kv_->write(sequence.kv.id, entry.tokens);
-  }
   if (entry.samples) {
     ++sequence.generated;
     --sequence.in_flight;
@@ -176,13 +173,14 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
       finished_.push_back(&sequence);
     }
   }
-  if (!holds_memory) {
+  // Preempted since: what the step has written is lost, the sampled token is not.
+  if (sequence.num_preemptions != entry.preemptions) {
     return;
   }
+  kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
+  kv_->write(sequence.kv.id, entry.tokens);
   if (sequence.finished() && entry.samples) {
     kv_->end_of_sequence(sequence.kv.id);
-  } else {
-    kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
   }
   account(sequence, now);
 }

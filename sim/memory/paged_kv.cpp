@@ -10,48 +10,23 @@
 #include <vector>
 
 #include "sim/memory/block_queue.hpp"
+#include "sim/memory/paged_layout.hpp"
+#include "sim/memory/prefix_caching_kv.hpp"
 #include "sim/memory/row_table.hpp"
 #include "tessera/core/contract.hpp"
-#include "tessera/core/time.hpp"
 #include "tessera/memory/kv_cache.hpp"
 
 namespace tessera {
 namespace {
 
-// How the pool is cut.
-struct Layout {
-  Bytes pool{0};
-  Bytes block{0};
-  Blocks total{0};
-  Blocks null_blocks{0};
-};
-
-Layout layout_of(const PagedKvSpec& spec, const KvPool& pool) {
-  Layout layout;
-  layout.block = pool.bytes_per_token * spec.block_size.count();
-  if (spec.num_blocks) {
-    const Int128 bytes = Int128{layout.block.count()} * spec.num_blocks->count();
-    TESSERA_INVARIANT(bytes <= Bytes::max().count(), "a pool's bytes are a 64-bit number");
-    layout.total = *spec.num_blocks;
-    layout.pool = layout.block * layout.total.count();
-  } else {
-    layout.total = Blocks{pool.bytes / layout.block};
-    layout.pool = pool.bytes;
-  }
-  TESSERA_INVARIANT(layout.total.count() < std::int64_t{1} << 32, "a block's id has 32 bits");
-  layout.null_blocks = std::min(Blocks{pool.null_block ? 1 : 0}, layout.total);
-  return layout;
-}
-
 class PagedKv final : public KvCache {
  public:
   PagedKv(const PagedKvSpec& spec, const KvPool& pool)
-      : layout_(layout_of(spec, pool)),
+      : layout_(paged_layout(spec, pool)),
         bytes_per_token_(pool.bytes_per_token),
         block_size_(spec.block_size),
-        watermark_(static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
-                                             static_cast<double>(layout_.total.count()))),
-        queue_(block_id(layout_.null_blocks), block_id(layout_.total)),
+        watermark_(watermark_blocks(spec, pool, layout_)),
+        queue_(first_block(layout_), end_block(layout_)),
         host_free_(pool.host_bytes / layout_.block) {
     if (spec.reserve == BlockReserve::max_model_len) {
       blocks_for_life_ = blocks_of(pool.max_model_len);
@@ -175,8 +150,7 @@ class PagedKv final : public KvCache {
   [[nodiscard]] KvUsage usage() const override {
     KvUsage usage = usage_of(rows_.totals(), bytes_per_token_);
     const Blocks guarded = std::min(watermark_, queue_.size());
-    const Bytes tail = layout_.pool - layout_.block * layout_.total.count();
-    usage.withheld = tail + layout_.block * (layout_.null_blocks + guarded).count();
+    usage.withheld = tail_of(layout_) + layout_.block * (layout_.null_blocks + guarded).count();
     usage.free_usable = layout_.block * (queue_.size() - guarded).count();
     // The unit of a grant is a block: free blocks are as good as one run of them.
     usage.largest_free = layout_.block * queue_.size().count();
@@ -213,10 +187,6 @@ class PagedKv final : public KvCache {
   }
 
  private:
-  [[nodiscard]] static BlockId block_id(Blocks ordinal) {
-    return BlockId{static_cast<std::uint32_t>(ordinal.count())};
-  }
-
   static void mark(const std::vector<BlockId>& blocks, std::vector<bool>& seen) {
     for (const BlockId block : blocks) {
       const auto at = static_cast<std::size_t>(block);
@@ -244,7 +214,7 @@ class PagedKv final : public KvCache {
     return !blocks_for_life_ || entries <= block_size_ * blocks_for_life_->count();
   }
 
-  Layout layout_;
+  PagedLayout layout_;
   Bytes bytes_per_token_;
   Tokens block_size_;
   Blocks watermark_;
@@ -261,7 +231,9 @@ class PagedKv final : public KvCache {
 std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool) {
   TESSERA_INVARIANT(pool.bytes_per_token > Bytes{0}, "a token's KV takes memory");
   TESSERA_INVARIANT(pool.max_model_len > Tokens{0}, "a context holds a token");
-  TESSERA_INVARIANT(!spec.prefix_caching, "paged KV has no prefix cache");
+  if (spec.prefix_caching) {
+    return make_prefix_caching_kv(spec, pool);
+  }
   return std::make_unique<PagedKv>(spec, pool);
 }
 

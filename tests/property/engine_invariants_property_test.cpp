@@ -18,7 +18,7 @@ class Invariants final : public Recorder {
   void on_step(const StepRecord& record) override {
     EXPECT_GE(record.start, last_end_);
     EXPECT_EQ(record.end - record.start, record.time.total());
-    EXPECT_GT(record.step->tokens, Tokens{0});
+    EXPECT_TRUE(record.step->tokens > Tokens{0} || !record.step->preempted.empty());
     last_end_ = record.end;
     for (const Sequence* sequence : record.step->admitted) {
       running_.insert(sequence->kv.id);
@@ -77,6 +77,20 @@ std::vector<PolicySpec> policies() {
     specs.emplace_back(VllmV1Spec{.max_num_seqs = limit,
                                   .max_num_batched_tokens = Tokens{256},
                                   .chunked_prefill = false});
+    specs.emplace_back(VllmV1Spec{.order = Order::priority,
+                                  .async_scheduling = true,
+                                  .max_num_seqs = limit,
+                                  .max_num_batched_tokens = Tokens{64}});
+    specs.emplace_back(VllmV0Spec{.max_num_seqs = limit, .max_num_batched_tokens = Tokens{256}});
+    specs.emplace_back(VllmV0Spec{.order = Order::priority,
+                                  .preemption = Preemption::swap,
+                                  .max_num_seqs = limit,
+                                  .max_num_batched_tokens = Tokens{256}});
+    specs.emplace_back(VllmV0Spec{.max_num_seqs = limit,
+                                  .max_num_batched_tokens = Tokens{64},
+                                  .chunked_prefill = true});
+    specs.emplace_back(SarathiSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
+    specs.emplace_back(SimpleChunkingSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
     specs.emplace_back(StaticSpec{.max_num_seqs = limit});
     specs.emplace_back(OrcaSpec{.max_num_seqs = limit});
     specs.emplace_back(FasterTransformerSpec{.max_num_seqs = limit});
@@ -91,6 +105,9 @@ std::vector<KvCacheSpec> kv_caches() {
     paged.block_size = Tokens{block_size};
     paged.num_blocks = Blocks{640 / block_size};
     specs.emplace_back(paged);
+    paged.prefix_caching = true;
+    specs.emplace_back(paged);
+    paged.prefix_caching = false;
     paged.reserve = BlockReserve::max_model_len;
     specs.emplace_back(paged);
   }
@@ -127,7 +144,11 @@ std::vector<Request> random_requests(std::uint64_t seed) {
   const auto pick = [&](std::uint64_t n) { return static_cast<std::int64_t>(stream() % n); };
   for (std::int64_t id = 0; id < 60; ++id) {
     arrival += pick(3) == 0 ? Duration{} : Duration::milliseconds(pick(120));
-    requests.push_back(a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(140)}));
+    Request request = a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(100)});
+    request.priority = pick(3);
+    request.content.group = pick(4);
+    request.content.shared_prefix = Tokens{pick(64)};
+    requests.push_back(request);
   }
   return requests;
 }

@@ -183,6 +183,7 @@ struct KvPool {
   Tokens max_model_len{0};
   Bytes host_bytes{0};       // of host memory, for swapping
   double watermark = 0.0;    // the policy's own, where the manager's spec has none
+  FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   bool null_block = false;   // vLLM v1 keeps block 0 for itself
 };
 

@@ -61,6 +61,10 @@ struct ContiguousKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
 
+// Where blocks that a sequence gives back join the free queue: all at its end, or (vLLM since 2026)
+// those whose content nobody can find again in front.
+enum class FreedBlocks { all_at_the_back, unkeyed_in_front };
+
 // What a paged sequence owns: blocks as it grows, or blocks for the longest context at once (the
 // rule of Orca and FasterTransformer, in blocks).
 enum class BlockReserve { grow, max_model_len };

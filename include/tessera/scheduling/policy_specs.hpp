@@ -12,6 +12,7 @@
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/spec.hpp"
+#include "tessera/memory/kv_specs.hpp"
 
 namespace tessera {
 
@@ -26,6 +27,8 @@ struct PolicyTraits {
   std::int64_t max_num_seqs = 0;
   // The share of KV blocks that admissions leave free, where the scenario does not say.
   double watermark = 0.0;
+  // How its engine's block pool takes blocks back.
+  FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   // Steps that are scheduled before the first of them has ended.
   std::int64_t batches_in_flight = 1;
 };
@@ -79,6 +82,8 @@ struct VllmV1Spec {
     return {.null_block = true,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
+            .freed_blocks = version == VllmV1Version::main ? FreedBlocks::unkeyed_in_front
+                                                           : FreedBlocks::all_at_the_back,
             .batches_in_flight = async_scheduling ? 2 : 1};
   }
 };

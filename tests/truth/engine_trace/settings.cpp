@@ -61,9 +61,7 @@ std::string set_vllm_v1(Scenario& scenario, const json::object& config, PagedKvS
   if (!version) {
     return "the engine '" + text(config, "engine") + "'";
   }
-  if (flag(config, "prefix_caching")) {
-    return "prefix caching";
-  }
+  paged.prefix_caching = flag(config, "prefix_caching");
   if (text(config, "tag").ends_with("_BUGGY")) {
     return "a bug of v0.11.0: a victim stays in the batch that it was taken from";
   }

@@ -1,0 +1,32 @@
+#include "sim/memory/paged_layout.hpp"
+
+#include <algorithm>
+
+#include "tessera/core/contract.hpp"
+#include "tessera/core/time.hpp"
+
+namespace tessera {
+
+PagedLayout paged_layout(const PagedKvSpec& spec, const KvPool& pool) {
+  PagedLayout layout;
+  layout.block = pool.bytes_per_token * spec.block_size.count();
+  if (spec.num_blocks) {
+    const Int128 bytes = Int128{layout.block.count()} * spec.num_blocks->count();
+    TESSERA_INVARIANT(bytes <= Bytes::max().count(), "a pool's bytes are a 64-bit number");
+    layout.total = *spec.num_blocks;
+    layout.pool = layout.block * layout.total.count();
+  } else {
+    layout.total = Blocks{pool.bytes / layout.block};
+    layout.pool = pool.bytes;
+  }
+  TESSERA_INVARIANT(layout.total.count() < std::int64_t{1} << 32, "a block's id has 32 bits");
+  layout.null_blocks = std::min(Blocks{pool.null_block ? 1 : 0}, layout.total);
+  return layout;
+}
+
+Blocks watermark_blocks(const PagedKvSpec& spec, const KvPool& pool, const PagedLayout& layout) {
+  return Blocks{static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
+                                          static_cast<double>(layout.total.count()))};
+}
+
+}  // namespace tessera
