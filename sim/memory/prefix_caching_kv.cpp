@@ -155,7 +155,7 @@ class PrefixCachingKv final : public KvCache {
     usage.cached_prefix = layout_.block * blocks_.num_cached().count();
     usage.withheld = tail_of(layout_) + layout_.block * (layout_.null_blocks + guarded).count();
     usage.free_usable = layout_.block * (free - guarded).count();
-    usage.largest_free = layout_.block * free.count();
+    usage.largest_free = usage.free_usable;
     return usage;
   }
 
