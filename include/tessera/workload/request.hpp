@@ -11,16 +11,18 @@ namespace tessera {
 
 // Counts requests in order of arrival, from 0; unique in a run.
 enum class RequestId : std::int64_t {};
-[[nodiscard]] constexpr std::int64_t number_of(RequestId id) { return static_cast<std::int64_t>(id); }
+[[nodiscard]] constexpr std::int64_t number_of(RequestId id) {
+  return static_cast<std::int64_t>(id);
+}
 
 struct Request {
   RequestId id{};
   SimTime arrival;
-  Tokens prompt{0};   // at least 1
-  Tokens output{0};   // tokens until it ends by itself, at least 1
+  Tokens prompt{0};           // at least 1
+  Tokens output{0};           // tokens until it ends by itself, at least 1
   std::int64_t priority = 0;  // lower is served first, as in vLLM
   std::int64_t tenant = 0;
-  std::int64_t client = 0;    // the user of a closed loop who waits for it
+  std::int64_t client = 0;  // the user of a closed loop who waits for it
   ContentKeys content;
 };
 

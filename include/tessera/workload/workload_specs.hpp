@@ -14,13 +14,18 @@
 
 namespace tessera {
 
+// Rates whose gaps, and whose sums of gaps, time can express: one request in thirty years to one a
+// nanosecond.
+inline constexpr Range<Rate> possible_rates = between(Rate{1e-9}, Rate{1e9});
+inline constexpr Duration longest_pause = Duration::seconds(1'000'000'000);
+
 struct PoissonArrivals {
   static constexpr std::string_view kind = "poisson";
   static constexpr std::string_view summary = "independent arrivals at a mean rate";
   Rate rate{1.0};
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
+    v.field("rate", self.rate, possible_rates, "mean requests a second");
   }
 };
 
@@ -31,8 +36,8 @@ struct GammaArrivals {
   double cv = 1.0;
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
-    v.field("cv", self.cv, within(0.0, 100.0), "coefficient of variation of the gaps");
+    v.field("rate", self.rate, possible_rates, "mean requests a second");
+    v.field("cv", self.cv, between(0.001, 100.0), "coefficient of variation of the gaps");
   }
 };
 
@@ -43,7 +48,7 @@ struct WeibullArrivals {
   double shape = 1.0;
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("rate", self.rate, more_than(Rate{0.0}), "mean requests a second");
+    v.field("rate", self.rate, possible_rates, "mean requests a second");
     v.field("shape", self.shape, between(0.1, 100.0), "Weibull's k; 1 is Poisson");
   }
 };
@@ -54,7 +59,7 @@ struct ConstantArrivals {
   Rate rate{1.0};
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("rate", self.rate, more_than(Rate{0.0}), "requests a second");
+    v.field("rate", self.rate, possible_rates, "requests a second");
   }
 };
 
@@ -64,11 +69,13 @@ struct BurstArrivals {
   Duration at;
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("at", self.at, at_least(Duration{}), "when");
+    v.field("at", self.at, between(Duration{}, longest_pause), "when");
   }
 };
 
-// Users who send, wait for the answer, think, and send again.
+// Users who send, wait for the answer, think, and send again. Each thinks before the first request,
+// too. A user who is turned away in the very instant of asking, and would ask again in it, pauses
+// for a millisecond: otherwise nothing would ever happen after that instant.
 struct ClosedLoopArrivals {
   static constexpr std::string_view kind = "closed_loop";
   static constexpr std::string_view summary = "users who wait for each answer, then think";
@@ -76,8 +83,9 @@ struct ClosedLoopArrivals {
   Duration think_time;
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("users", self.users, between(std::int64_t{1}, std::int64_t{10'000'000}), "concurrent users");
-    v.field("think_time", self.think_time, at_least(Duration{}),
+    v.field("users", self.users, between(std::int64_t{1}, std::int64_t{10'000'000}),
+            "concurrent users");
+    v.field("think_time", self.think_time, between(Duration{}, longest_pause),
             "mean of the exponential pause between an answer and the next request");
   }
 };
@@ -86,7 +94,8 @@ struct ClosedLoopArrivals {
 enum class TraceFormat { automatic, vidur, azure, burstgpt, mooncake };
 template <>
 struct EnumNames<TraceFormat> {
-  static constexpr std::array<std::string_view, 5> names{"auto", "vidur", "azure", "burstgpt", "mooncake"};
+  static constexpr std::array<std::string_view, 5> names{"auto", "vidur", "azure", "burstgpt",
+                                                         "mooncake"};
 };
 
 struct TraceArrivals {
@@ -105,13 +114,16 @@ struct TraceArrivals {
   static void describe(Self& self, Visitor& v) {
     v.required("file", self.file, "the trace; CSV or JSONL, plain or .gz");
     v.field("format", self.format, "auto: told by the first line");
-    v.field("rate_scale", self.rate_scale, more_than(0.0),
+    v.field("rate_scale", self.rate_scale, between(1e-6, 1e6),
             "factor on the arrival rate; 0.05 stretches every gap 20 times");
     v.field("limit", self.limit, at_least(std::int64_t{1}), "requests to take, after the filters");
     v.field("skip", self.skip, at_least(std::int64_t{0}), "rows to pass over first");
-    v.field("min_prompt", self.min_prompt, at_least(Tokens{1}), "leave out shorter prompts (counted)");
-    v.field("max_prompt", self.max_prompt, at_least(Tokens{1}), "leave out longer prompts (counted)");
-    v.field("max_output", self.max_output, at_least(Tokens{1}), "leave out longer outputs (counted)");
+    v.field("min_prompt", self.min_prompt, at_least(Tokens{1}),
+            "leave out shorter prompts (counted)");
+    v.field("max_prompt", self.max_prompt, at_least(Tokens{1}),
+            "leave out longer prompts (counted)");
+    v.field("max_output", self.max_output, at_least(Tokens{1}),
+            "leave out longer outputs (counted)");
     v.field("max_total", self.max_total, at_least(Tokens{2}),
             "leave out longer prompt + output (counted)");
   }
@@ -154,7 +166,8 @@ struct LognormalLength {
   static void describe(Self& self, Visitor& v) {
     v.field("median", self.median, within(0.0, 1e9), "half of the draws are shorter");
     v.field("sigma", self.sigma, between(0.0, 10.0), "standard deviation of the logarithm");
-    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shorter draws become this");
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}),
+            "shorter draws become this");
     v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longer draws become this");
   }
 };
@@ -187,8 +200,10 @@ struct EmpiricalLength {
   static void describe(Self& self, Visitor& v) {
     v.required("file", self.file, "a CSV file with a header");
     v.required("column", self.column, "the column's name");
-    v.field("scale", self.scale, within(0.0, 1e6), "factor on every length, rounded to the nearest");
-    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}), "shorter draws become this");
+    v.field("scale", self.scale, within(0.0, 1e6),
+            "factor on every length, rounded to the nearest");
+    v.field("min", self.min, between(Tokens{1}, Tokens{1'000'000'000}),
+            "shorter draws become this");
     v.field("max", self.max, between(Tokens{1}, Tokens{1'000'000'000}), "longer draws become this");
   }
 };

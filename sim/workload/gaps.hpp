@@ -1,0 +1,77 @@
+// Gaps between arrivals. Each process draws the time from one arrival to the next; the first is
+// that from the start to the first request.
+//
+// A drawn gap is rounded to the nanosecond (finer where gaps are shorter than a millisecond: to a
+// millionth of the mean), so that the last bits of a mathematical library do not reach the results.
+#pragma once
+
+#include <boost/random/exponential_distribution.hpp>
+#include <boost/random/gamma_distribution.hpp>
+#include <boost/random/weibull_distribution.hpp>
+
+#include "tessera/core/random.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/workload/workload_specs.hpp"
+
+namespace tessera {
+
+// Rounds drawn times to a power of ten of picoseconds.
+class GapQuantum {
+ public:
+  explicit GapQuantum(Duration mean);
+  [[nodiscard]] Duration round(double seconds) const;
+
+ private:
+  Int128 quantum_ = 1'000;
+};
+
+class PoissonGaps {
+ public:
+  explicit PoissonGaps(const PoissonArrivals& spec);
+  Duration operator()(RandomStream& stream);
+
+ private:
+  boost::random::exponential_distribution<double> law_;
+  GapQuantum quantum_;
+};
+
+class GammaGaps {
+ public:
+  explicit GammaGaps(const GammaArrivals& spec);
+  Duration operator()(RandomStream& stream);
+
+ private:
+  boost::random::gamma_distribution<double> law_;
+  GapQuantum quantum_;
+};
+
+class WeibullGaps {
+ public:
+  explicit WeibullGaps(const WeibullArrivals& spec);
+  Duration operator()(RandomStream& stream);
+
+ private:
+  boost::random::weibull_distribution<double> law_;
+  GapQuantum quantum_;
+};
+
+class ConstantGaps {
+ public:
+  explicit ConstantGaps(const ConstantArrivals& spec);
+  Duration operator()(RandomStream& stream) const;
+
+ private:
+  Duration gap_;
+};
+
+// All at one instant.
+class BurstGaps {
+ public:
+  explicit BurstGaps(const BurstArrivals& spec) : next_(spec.at) {}
+  Duration operator()(RandomStream& stream);
+
+ private:
+  Duration next_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,34 @@
+// Gives requests their lengths: drawn, or as recorded where no law is given.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sim/workload/length.hpp"
+#include "tessera/core/random.hpp"
+#include "tessera/workload/request_source.hpp"
+
+namespace tessera {
+
+class RequestLengths {
+ public:
+  RequestLengths(const WorkloadSpec& spec, std::uint64_t seed, const std::string& directory);
+
+  // Whether prompts are drawn, whatever was recorded.
+  [[nodiscard]] bool draws_prompts() const { return prompt_.has_value(); }
+  // Replaces the recorded lengths in `request` by draws, and shortens its output to the total.
+  void apply(Request& request, SourceCounts& counts);
+
+ private:
+  std::optional<Length> prompt_;
+  std::optional<Length> output_;
+  // Rows of the file that both lengths come from; 0: each is drawn by itself.
+  std::int64_t joint_rows_ = 0;
+  std::optional<Tokens> max_total_;
+  RandomStream prompt_stream_;
+  RandomStream output_stream_;
+  RandomStream row_stream_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,244 @@
+#include "sim/workload/trace.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "sim/workload/csv_table.hpp"
+#include "sim/workload/line_reader.hpp"
+#include "sim/workload/mooncake_line.hpp"
+#include "sim/workload/number_text.hpp"
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+// How a CSV trace names its time, its prompt length and its output length.
+struct CsvFormat {
+  TraceFormat format;
+  std::array<std::string_view, 3> columns;
+  std::optional<Duration> (*parse_arrival)(std::string_view);
+  std::string_view arrival_form;
+};
+
+constexpr std::array<CsvFormat, 3> csv_formats{{
+    {TraceFormat::vidur,
+     {"arrived_at", "num_prefill_tokens", "num_decode_tokens"},
+     parse_seconds,
+     "seconds from 0 on, such as 12.5"},
+    {TraceFormat::azure,
+     {"TIMESTAMP", "ContextTokens", "GeneratedTokens"},
+     parse_date_time,
+     "a time such as 2023-11-16 18:15:46.6805900"},
+    {TraceFormat::burstgpt,
+     {"Timestamp", "Request tokens", "Response tokens"},
+     parse_seconds,
+     "seconds from 0 on, such as 12.5"},
+}};
+
+constexpr std::string_view tokens_form = "a whole number of tokens, 0 to 1000000000";
+
+std::string joined(const CsvFormat& format) {
+  std::string text;
+  for (const std::string_view column : format.columns) {
+    text += (text.empty() ? "" : ", ") + std::string(column);
+  }
+  return text;
+}
+
+std::string known_formats() {
+  std::string text = "known traces are ";
+  for (const CsvFormat& format : csv_formats) {
+    text += std::string(name_of(format.format)) + " (" + joined(format) + "), ";
+  }
+  return text + "mooncake (JSON lines with timestamp, input_length, output_length)";
+}
+
+// What has been read, until it is a trace.
+class TraceBuilder {
+ public:
+  TraceBuilder(const TraceArrivals& spec, const std::string& file) : spec_(spec), file_(file) {}
+
+  void add(TraceRow row, std::span<const std::uint64_t> pieces) {
+    if (num_rows_++ < spec_.skip || is_left_out(row)) {
+      return;
+    }
+    if (!trace_.rows.empty() && row.arrival < trace_.rows.back().arrival) {
+      ++trace_.reordered;
+    }
+    if (!pieces.empty()) {
+      row.pieces_at = trace_.pieces.size();
+      trace_.pieces.push_back(pieces.size());
+      trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
+    }
+    trace_.rows.push_back(row);
+  }
+
+  Trace finish(const Place& last_line, Diagnostics& notes) {
+    check_that_some_are_left(last_line);
+    add_notes(notes);
+    if (trace_.reordered > 0) {
+      std::stable_sort(trace_.rows.begin(), trace_.rows.end(),
+                       [](const TraceRow& a, const TraceRow& b) { return a.arrival < b.arrival; });
+    }
+    if (spec_.limit && static_cast<std::size_t>(*spec_.limit) < trace_.rows.size()) {
+      trace_.rows.resize(static_cast<std::size_t>(*spec_.limit));
+    }
+    rescale();
+    return std::move(trace_);
+  }
+
+ private:
+  bool is_left_out(const TraceRow& row) {
+    const Tokens prompt{row.prompt};
+    const Tokens output{row.output};
+    const bool no_prompt = row.prompt == 0;
+    const bool no_output = row.output == 0;
+    num_without_prompt_ += no_prompt ? 1 : 0;
+    num_without_output_ += no_output && !no_prompt ? 1 : 0;
+    const bool left_out = no_prompt || no_output ||
+                          (spec_.min_prompt && prompt < *spec_.min_prompt) ||
+                          (spec_.max_prompt && prompt > *spec_.max_prompt) ||
+                          (spec_.max_output && output > *spec_.max_output) ||
+                          (spec_.max_total && prompt + output > *spec_.max_total);
+    trace_.filtered += left_out ? 1 : 0;
+    return left_out;
+  }
+
+  void check_that_some_are_left(const Place& last_line) const {
+    if (num_rows_ == 0) {
+      throw BadInput(last_line, "the trace has a header, but no rows");
+    }
+    if (trace_.rows.empty()) {
+      throw BadInput(Place{file_}, "no request is left: of " + std::to_string(num_rows_) +
+                                       " rows " + std::to_string(std::min(num_rows_, spec_.skip)) +
+                                       " were skipped and " + std::to_string(trace_.filtered) +
+                                       " left out");
+    }
+  }
+
+  void add_notes(Diagnostics& notes) const {
+    const auto note = [&](std::int64_t count, const std::string& what) {
+      if (count > 0) {
+        notes.push_back({Severity::note, Place{file_}, std::to_string(count) + what});
+      }
+    };
+    note(num_without_prompt_, " rows with no prompt tokens left out");
+    note(num_without_output_, " rows with no response tokens left out");
+    note(trace_.reordered, " of " + std::to_string(trace_.rows.size()) +
+                               " rows arrive before the row above them; sorted by time");
+  }
+
+  // The scale is taken to twelve decimals, so that a written 0.05 stretches gaps by exactly 20.
+  // Instants, not gaps, are rounded (to the nearest picosecond): errors do not add up.
+  void rescale() {
+    constexpr Int128 unit = 1'000'000'000'000;
+    const auto scale = static_cast<Int128>(std::nearbyint(spec_.rate_scale * 1e12));
+    TESSERA_INVARIANT(scale > 0, "a trace's rate scale is positive");
+    const Duration first = trace_.rows.front().arrival;
+    for (TraceRow& row : trace_.rows) {
+      const Int128 since_first = (row.arrival - first).picoseconds();
+      row.arrival = Duration::picoseconds((since_first * unit + scale / 2) / scale);
+    }
+  }
+
+  const TraceArrivals& spec_;
+  const std::string& file_;
+  Trace trace_;
+  std::int64_t num_rows_ = 0;
+  std::int64_t num_without_prompt_ = 0;
+  std::int64_t num_without_output_ = 0;
+};
+
+[[noreturn]] void refuse_field(const Place& place, std::string_view column, std::string_view form,
+                               std::string_view text) {
+  throw BadInput(place, "column '" + std::string(column) + "' must be " + std::string(form) +
+                            ", not " + excerpt(text));
+}
+
+void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, TraceBuilder& builder) {
+  std::array<std::size_t, 3> places{};
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    places[i] = table.find(format.columns[i]).value();
+  }
+  while (const auto fields = table.next_row()) {
+    const std::string_view arrival_text = (*fields)[places[0]];
+    const std::string_view prompt_text = (*fields)[places[1]];
+    const std::string_view output_text = (*fields)[places[2]];
+    const std::optional<Duration> arrival = format.parse_arrival(arrival_text);
+    if (!arrival) {
+      refuse_field(lines.place(), format.columns[0], format.arrival_form, arrival_text);
+    }
+    const std::optional<std::uint32_t> prompt = parse_tokens(prompt_text);
+    if (!prompt) {
+      refuse_field(lines.place(), format.columns[1], tokens_form, prompt_text);
+    }
+    const std::optional<std::uint32_t> output = parse_tokens(output_text);
+    if (!output) {
+      refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
+    }
+    builder.add({*arrival, *prompt, *output, 0}, {});
+  }
+}
+
+void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder& builder) {
+  std::vector<std::uint64_t> hash_ids;
+  std::optional<std::string_view> line = first_line;
+  while (line) {
+    const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
+    builder.add({row.arrival, row.prompt, row.output, 0}, hash_ids);
+    line = lines.next_filled();
+  }
+}
+
+bool has_columns_of(const CsvTable& table, const CsvFormat& format) {
+  return std::all_of(format.columns.begin(), format.columns.end(),
+                     [&](std::string_view column) { return table.find(column).has_value(); });
+}
+
+// The format whose columns the header has. Throws BadInput where it has not those of the format
+// that was asked for.
+const CsvFormat& choose_format(const CsvTable& table, TraceFormat asked, const Place& header) {
+  for (const CsvFormat& format : csv_formats) {
+    if (asked == TraceFormat::automatic ? has_columns_of(table, format) : format.format == asked) {
+      for (const std::string_view column : format.columns) {
+        if (!table.find(column)) {
+          throw BadInput(header, "column '" + std::string(column) + "' is missing; " +
+                                     std::string(name_of(asked)) + " needs " + joined(format));
+        }
+      }
+      return format;
+    }
+  }
+  std::string shown;
+  for (const std::string& column : table.columns()) {
+    shown += (shown.empty() ? "" : ",") + column;
+  }
+  throw BadInput(header,
+                 "this is not a trace's header: " + excerpt(shown) + "; " + known_formats());
+}
+
+}  // namespace
+
+Trace read_trace(std::streambuf& text, const std::string& file, const TraceArrivals& spec,
+                 Diagnostics& notes) {
+  LineReader lines(text, file);
+  const std::optional<std::string_view> first_line = lines.next_filled();
+  if (!first_line) {
+    throw BadInput(Place{file, 1, 0}, "the trace is empty; " + known_formats());
+  }
+  TraceBuilder builder(spec, file);
+  const bool looks_like_json = first_line->find_first_not_of(" \t") == first_line->find('{');
+  if (spec.format == TraceFormat::mooncake ||
+      (spec.format == TraceFormat::automatic && looks_like_json)) {
+    read_mooncake(lines, *first_line, builder);
+  } else {
+    CsvTable table(lines, *first_line);
+    read_csv(lines, table, choose_format(table, spec.format, lines.place()), builder);
+  }
+  return builder.finish(lines.place(), notes);
+}
+
+}  // namespace tessera

@@ -1,0 +1,46 @@
+// Recorded arrivals and lengths, read from the files that people have: Vidur's CSV, Microsoft
+// Azure's (2023 and 2024), BurstGPT's, and Mooncake's JSON lines.
+//
+// The first request that is kept arrives at time 0; the others keep their distances to it, divided
+// by `rate_scale`. `skip` counts rows of the file; `limit` counts requests in order of time, after
+// the filters. Rows without a prompt or without an output (BurstGPT's failed requests) are left
+// out, with a note.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <streambuf>
+#include <string>
+#include <vector>
+
+#include "tessera/core/diagnostic.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/workload/workload_specs.hpp"
+
+namespace tessera {
+
+struct TraceRow {
+  Duration arrival;  // since the first
+  std::uint32_t prompt = 0;
+  std::uint32_t output = 0;
+  std::uint64_t pieces_at = 0;  // of Trace::pieces; 0: it has none
+};
+
+struct Trace {
+  std::vector<TraceRow> rows;  // in order of arrival
+  // Content ids of the rows' pieces, each row's after their number; the first is an empty list.
+  std::vector<std::uint64_t> pieces{0};
+  std::int64_t filtered = 0;   // rows left out, for whichever reason but skip and limit
+  std::int64_t reordered = 0;  // rows that arrive before the row above them
+
+  [[nodiscard]] std::span<const std::uint64_t> pieces_of(const TraceRow& row) const {
+    return std::span{pieces}.subspan(row.pieces_at + 1, pieces[row.pieces_at]);
+  }
+};
+
+// Throws BadInput, with the line, for text that is not a trace, and where no request is left.
+// `file` is the name in messages; `spec.file` is not looked at.
+[[nodiscard]] Trace read_trace(std::streambuf& text, const std::string& file,
+                               const TraceArrivals& spec, Diagnostics& notes);
+
+}  // namespace tessera

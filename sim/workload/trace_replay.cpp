@@ -1,0 +1,67 @@
+// Requests as a trace recorded them.
+#include <algorithm>
+
+#include "sim/workload/sources.hpp"
+#include "tessera/core/contract.hpp"
+
+namespace tessera {
+namespace {
+
+class TraceReplay final : public RequestSource {
+ public:
+  TraceReplay(Trace trace, RequestLengths lengths, SourceEnd end)
+      : trace_(std::move(trace)), lengths_(std::move(lengths)) {
+    counts_.filtered = trace_.filtered;
+    counts_.reordered = trace_.reordered;
+    const auto behind_last =
+        std::upper_bound(trace_.rows.begin(), trace_.rows.end(), end.last_arrival.since_start(),
+                         [](Duration last, const TraceRow& row) { return last < row.arrival; });
+    num_requests_ = std::min(end.requests, std::int64_t{behind_last - trace_.rows.begin()});
+  }
+
+  [[nodiscard]] SimTime next_arrival() const override {
+    return counts_.requests < num_requests_ ? SimTime::at(next_row().arrival) : SimTime::max();
+  }
+
+  Request pop() override {
+    TESSERA_INVARIANT(counts_.requests < num_requests_,
+                      "a request is taken only when one is known to arrive");
+    const TraceRow& row = next_row();
+    Request request;
+    request.id = RequestId{counts_.requests};
+    request.arrival = SimTime::at(row.arrival);
+    request.prompt = Tokens{row.prompt};
+    request.output = Tokens{row.output};
+    request.content.conversation = counts_.requests;
+    // Recorded content is that of the recorded prompt, not of one that is drawn.
+    if (!lengths_.draws_prompts()) {
+      request.content.hash_ids = trace_.pieces_of(row);
+    }
+    lengths_.apply(request, counts_);
+    ++counts_.requests;
+    return request;
+  }
+
+  void on_end(const Request& /*request*/, SimTime /*now*/) override {}
+
+  [[nodiscard]] SourceCounts counts() const override { return counts_; }
+
+ private:
+  [[nodiscard]] const TraceRow& next_row() const {
+    return trace_.rows[static_cast<std::size_t>(counts_.requests)];
+  }
+
+  Trace trace_;
+  RequestLengths lengths_;
+  std::int64_t num_requests_ = 0;
+  SourceCounts counts_;
+};
+
+}  // namespace
+
+std::unique_ptr<RequestSource> make_trace_replay(Trace trace, RequestLengths lengths,
+                                                 SourceEnd end) {
+  return std::make_unique<TraceReplay>(std::move(trace), std::move(lengths), end);
+}
+
+}  // namespace tessera
