@@ -20,6 +20,9 @@ struct Roofs {
   [[nodiscard]] Tokens tiled(Tokens tokens) const;
 };
 
+// The card's peak in `format`, with what of it is left where the card emulates it.
+[[nodiscard]] Flops peak_rate(const GpuSpec& gpu, ComputeFormat format);
+
 // peak·efficiency and bandwidth·efficiency.
 [[nodiscard]] Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwidth);
 
