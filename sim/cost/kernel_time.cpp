@@ -75,7 +75,8 @@ Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwid
           efficiency.norm,
           efficiency.launch,
           efficiency.token_tile,
-          efficiency.tile_from};
+          efficiency.tile_from,
+          efficiency.sequence};
 }
 
 double combine(double compute, double memory, double norm) {

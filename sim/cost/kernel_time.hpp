@@ -15,6 +15,7 @@ struct Roofs {
   Duration launch;
   Tokens token_tile{1};
   Tokens tile_from{0};
+  Duration sequence;
 
   // `tokens` as the matrix products see them.
   [[nodiscard]] Tokens tiled(Tokens tokens) const;

@@ -56,6 +56,7 @@ inline GpuSpec t4() {
   gpu.gemm_int8 = {0.54, 0.82, Duration::microseconds(20), 1.208};
   gpu.attention_prefill = {0.15, 0.75, Duration::microseconds(10), 64.0, Tokens{128}};
   gpu.attention_decode = {0.15, 0.75, Duration::microseconds(10), 64.0};
+  gpu.attention_decode.sequence = Duration::nanoseconds(300);
   gpu.elementwise.norm = {0.5, 0.33, Duration::nanoseconds(4400), 64.0};
   gpu.elementwise.rope = {0.5, 0.49, Duration::nanoseconds(3400), 64.0};
   gpu.elementwise.activation = {0.5, 0.47, Duration::nanoseconds(5600), 64.0};
