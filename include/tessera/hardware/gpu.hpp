@@ -42,7 +42,7 @@ struct KernelEfficiency {
   // the next whole tile. In attention of new tokens each one computes half a tile of masked pairs.
   Tokens token_tile{1};
   Tokens tile_from{0};
-  Duration sequence = Duration{};  // what each sequence of a batch adds to a kernel of attention_decode
+  Duration sequence = Duration{};  // what each sequence adds to a kernel of attention_decode
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -105,8 +105,8 @@ struct GpuSpec {
   KernelEfficiency gemm_fp32{0.75, 0.83, Duration::nanoseconds(3460), 3.2};
   KernelEfficiency gemm_int8{0.55, 0.83, Duration::nanoseconds(3460), 3.2};  // integer arithmetic
   KernelEfficiency attention_prefill{0.15, 0.83, Duration::nanoseconds(1800), 64.0, Tokens{128}};
-  KernelEfficiency attention_decode{
-      0.15, 0.90, Duration::nanoseconds(1800), 64.0, Tokens{1}, Tokens{0}, Duration::nanoseconds(290)};
+  KernelEfficiency attention_decode{0.15,      0.90,      Duration::nanoseconds(1800), 64.0,
+                                    Tokens{1}, Tokens{0}, Duration::nanoseconds(290)};
   ElementwiseEfficiency elementwise;
   double dequantisation = 0.75;  // reached share of `gemm.memory` when 4-bit weights are unpacked
 
