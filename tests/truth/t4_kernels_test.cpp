@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/config/load.hpp"
 #include "tests/unit/cost_fixtures.hpp"
 
 namespace tessera {
@@ -85,12 +86,12 @@ const std::map<std::string, std::string> products{{"qkv_proj", "attn_pre_proj"},
 const std::map<std::string, std::string> elementwise{{"rope", "attn_rope"}, {"mlp_act", "mlp_act"}};
 
 Table score(const std::vector<Row>& rows) {
+  const GpuSpec t4 = gpu_preset("t4");
   Table table;
   for (const Row& row : rows) {
     const std::int64_t tokens = std::stoll(row.at("num_tokens"));
     const std::int64_t degree = std::stoll(row.at("num_tensor_parallel_workers"));
-    const auto cost =
-        make_cost_model(RooflineCostSpec{}, cost_fixtures::t4(), shard(row), PrecisionSpec{});
+    const auto cost = make_cost_model(RooflineCostSpec{}, t4, shard(row), PrecisionSpec{});
     for (const OperationTime& operation : cost->operations(cost_fixtures::chunk(0, tokens, 1))) {
       const std::string name(operation.name);
       const bool is_product = products.contains(name);

@@ -42,7 +42,7 @@ inline ModelSpec gpt2() {
   return model;
 }
 
-// A T4 with the constants of its preset.
+// A T4 by its sheet, with efficiencies like those of its preset.
 inline GpuSpec t4() {
   GpuSpec gpu;
   gpu.name = "t4";
