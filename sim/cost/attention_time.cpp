@@ -14,7 +14,9 @@ AttentionTime::AttentionTime(const AttentionWork& work, const GpuRoofs& gpu) {
   prefill_launch_ = prefill.launch * work.kernels;
   pair_ = price(work.flops_per_pair / prefill.flops_per_second, share);
   context_token_ = price(work.bytes_per_context_token / prefill.bytes_per_second, share);
-  new_token_ = price(work.bytes_per_new_token / prefill.bytes_per_second, share);
+  // Queries and outputs stream; keys and values are gathered, and slower where few blocks run.
+  const double streamed = work.bytes_per_new_token / gpu.copy.bytes_per_second;
+  new_token_ = price(streamed, share);
   masked_pairs_ = prefill.token_tile.count() / 2;
 
   const Roofs& decode = gpu.decode_attention;
@@ -22,7 +24,8 @@ AttentionTime::AttentionTime(const AttentionWork& work, const GpuRoofs& gpu) {
   const double memory = work.bytes_per_context_token / decode.bytes_per_second;
   decode_launch_ = decode.launch * work.kernels;
   decode_context_token_ = Duration::from_seconds(combine(compute, memory, decode.norm));
-  decode_sequence_ = Duration::from_seconds(work.bytes_per_new_token / decode.bytes_per_second);
+  decode_sequence_ = Duration::from_seconds(streamed);
+  decode_sequence_launch_ = decode.sequence * work.kernels;
   decode_bound_ = compute > memory ? Bound::compute : Bound::memory;
 }
 
@@ -54,7 +57,7 @@ StepTime AttentionTime::decode(const StepShape& shape) const {
       decode_context_token_ * read.count() + decode_sequence_ * shape.decode_sequences;
   (decode_bound_ == Bound::compute ? parts.compute : parts.memory) = time;
   if (shape.decode_sequences > 0) {
-    parts.overhead = decode_launch_;
+    parts.overhead = decode_launch_ + decode_sequence_launch_ * shape.decode_sequences;
   }
   return parts;
 }

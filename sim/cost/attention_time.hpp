@@ -32,7 +32,8 @@ class AttentionTime {
 
   Duration decode_launch_;
   Duration decode_context_token_;
-  Duration decode_sequence_;
+  Duration decode_sequence_;         // its query and its output
+  Duration decode_sequence_launch_;  // its share of the kernel's intercept
   Bound decode_bound_;
 };
 

@@ -32,8 +32,18 @@ ComputeFormat unquantised(ComputeFormat format) {
   return integer ? ComputeFormat::fp16 : format;
 }
 
-// The peak rate of `format`, with what of it is left where the card emulates it.
-Flops peak_of(const GpuSpec& gpu, ComputeFormat format) {
+const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
+  const bool emulated = format == ComputeFormat::bf16 && !(gpu.peak.bf16 > Flops{0.0});
+  if (format == ComputeFormat::fp32 || emulated) {
+    return gpu.gemm_fp32;
+  }
+  const bool integer = format == ComputeFormat::int8 || format == ComputeFormat::int4;
+  return integer ? gpu.gemm_int8 : gpu.gemm;
+}
+
+}  // namespace
+
+Flops peak_rate(const GpuSpec& gpu, ComputeFormat format) {
   switch (format) {
     case ComputeFormat::fp32:
       return gpu.peak.fp32;
@@ -51,17 +61,6 @@ Flops peak_of(const GpuSpec& gpu, ComputeFormat format) {
   return Flops{};
 }
 
-const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
-  const bool emulated = format == ComputeFormat::bf16 && !(gpu.peak.bf16 > Flops{0.0});
-  if (format == ComputeFormat::fp32 || emulated) {
-    return gpu.gemm_fp32;
-  }
-  const bool integer = format == ComputeFormat::int8 || format == ComputeFormat::int4;
-  return integer ? gpu.gemm_int8 : gpu.gemm;
-}
-
-}  // namespace
-
 Tokens Roofs::tiled(Tokens tokens) const {
   return tokens > tile_from ? round_up(tokens, token_tile) : tokens;
 }
@@ -76,7 +75,8 @@ Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwid
           efficiency.norm,
           efficiency.launch,
           efficiency.token_tile,
-          efficiency.tile_from};
+          efficiency.tile_from,
+          efficiency.sequence};
 }
 
 double combine(double compute, double memory, double norm) {
@@ -119,13 +119,13 @@ GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision) {
     return roofs_of(efficiency, peak, gpu.memory_bandwidth);
   };
   const ComputeFormat whole = unquantised(precision.compute);
-  layers = roofs(products_of(gpu, precision.compute), peak_of(gpu, precision.compute));
+  layers = roofs(products_of(gpu, precision.compute), peak_rate(gpu, precision.compute));
   if (is_unpacked(precision.weights)) {
     layers.weight_bytes_per_second *= gpu.dequantisation;
   }
-  head = roofs(products_of(gpu, whole), peak_of(gpu, whole));
-  prefill_attention = roofs(gpu.attention_prefill, peak_of(gpu, whole));
-  decode_attention = roofs(gpu.attention_decode, peak_of(gpu, whole));
+  head = roofs(products_of(gpu, whole), peak_rate(gpu, whole));
+  prefill_attention = roofs(gpu.attention_prefill, peak_rate(gpu, whole));
+  decode_attention = roofs(gpu.attention_decode, peak_rate(gpu, whole));
   norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
   rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);
   activation = roofs(gpu.elementwise.activation, gpu.peak.fp32);

@@ -15,10 +15,14 @@ struct Roofs {
   Duration launch;
   Tokens token_tile{1};
   Tokens tile_from{0};
+  Duration sequence;
 
   // `tokens` as the matrix products see them.
   [[nodiscard]] Tokens tiled(Tokens tokens) const;
 };
+
+// The card's peak in `format`, with what of it is left where the card emulates it.
+[[nodiscard]] Flops peak_rate(const GpuSpec& gpu, ComputeFormat format);
 
 // peak·efficiency and bandwidth·efficiency.
 [[nodiscard]] Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwidth);

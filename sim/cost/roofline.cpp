@@ -16,10 +16,12 @@ namespace {
 // What a function of a count gave, for counts that come back.
 class CountMemo {
  public:
+  // The reference is good until the next call.
   template <class Function>
-  StepTime get(std::int64_t count, Function work_out) {
+  const StepTime& get(std::int64_t count, Function work_out) {
     if (count >= limit) {
-      return work_out();
+      unusual_ = work_out();
+      return unusual_;
     }
     const auto index = static_cast<std::size_t>(count);
     if (index >= known_.size()) {
@@ -35,6 +37,7 @@ class CountMemo {
  private:
   static constexpr std::int64_t limit = 1 << 16;  // keeps the memory of one model small
   std::vector<std::optional<StepTime>> known_;
+  StepTime unusual_;
 };
 
 // Traffic priced by the GiB, so that a price in whole picoseconds is fine enough.

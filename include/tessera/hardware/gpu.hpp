@@ -39,9 +39,10 @@ struct KernelEfficiency {
   Duration launch = Duration::microseconds(5);  // a kernel's own intercept
   double norm = 1.0;     // q above
   // Matrix products work in tiles of this many tokens: above `tile_from` tokens, FLOPs are those of
-  // the next whole tile. In attention of new tokens each token computes half a tile of masked pairs.
+  // the next whole tile. In attention of new tokens each one computes half a tile of masked pairs.
   Tokens token_tile{1};
   Tokens tile_from{0};
+  Duration sequence = Duration{};  // what each sequence adds to a kernel of attention_decode
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -54,16 +55,18 @@ struct KernelEfficiency {
             "tokens in a tile: FLOPs are those of whole tiles");
     v.field("tile_from", self.tile_from, at_least(Tokens{0}),
             "up to so many tokens smaller kernels serve, and no tile is filled up");
+    v.field("sequence", self.sequence, at_least(Duration{}),
+            "what each sequence adds to a kernel of attention_decode");
   }
 };
 
 // Kernels without matrix products, which memory traffic and their launch decide.
 struct ElementwiseEfficiency {
-  KernelEfficiency norm{0.5, 0.5, Duration::microseconds(4), 64.0};
-  KernelEfficiency rope{0.5, 0.6, Duration::microseconds(4), 64.0};
-  KernelEfficiency activation{0.5, 0.6, Duration::microseconds(4), 64.0};
-  KernelEfficiency residual{0.5, 0.8, Duration::microseconds(2), 64.0};
-  KernelEfficiency copy{0.5, 0.8, Duration::microseconds(4), 64.0};  // embedding, KV, sampling
+  KernelEfficiency norm{0.5, 0.64, Duration::nanoseconds(2550), 64.0};
+  KernelEfficiency rope = norm;
+  KernelEfficiency activation = norm;
+  KernelEfficiency residual = norm;
+  KernelEfficiency copy = norm;  // embedding, KV writes and copies, sampling
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -94,12 +97,16 @@ struct GpuSpec {
   Power power;
   double price_per_hour = 0.0;  // US dollars, on demand; 0: not known
   Bytes context_memory;  // driver and CUDA context of one process, outside PyTorch
-  // Measured efficiencies by class of operation.
-  KernelEfficiency gemm;             // fp16 and quantised matrix products
-  KernelEfficiency gemm_fp32;
-  KernelEfficiency gemm_int8;        // integer arithmetic, compute: int8
-  KernelEfficiency attention_prefill;
-  KernelEfficiency attention_decode;
+  // Efficiencies by class of operation. The defaults of half-precision products and of elementwise
+  // kernels were measured on an H200 inside whole models (products alone are faster: median error
+  // 9 %); those of single precision, integers and attention are estimates. For other cards all are
+  // a guess.
+  KernelEfficiency gemm{0.60, 0.83, Duration::nanoseconds(3460), 3.2};  // fp16, quantised weights
+  KernelEfficiency gemm_fp32{0.75, 0.83, Duration::nanoseconds(3460), 3.2};
+  KernelEfficiency gemm_int8{0.55, 0.83, Duration::nanoseconds(3460), 3.2};  // integer arithmetic
+  KernelEfficiency attention_prefill{0.15, 0.83, Duration::nanoseconds(1800), 64.0, Tokens{128}};
+  KernelEfficiency attention_decode{0.15,      0.90,      Duration::nanoseconds(1800), 64.0,
+                                    Tokens{1}, Tokens{0}, Duration::nanoseconds(290)};
   ElementwiseEfficiency elementwise;
   double dequantisation = 0.75;  // reached share of `gemm.memory` when 4-bit weights are unpacked
 
