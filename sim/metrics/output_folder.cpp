@@ -72,7 +72,7 @@ fs::path fresh_folder_beside(const fs::path& path) {
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const std::string stem = ".tessera-" + std::to_string(::getpid()) + "-";
   for (int number = 0;; ++number) {
-    const fs::path candidate = parent / (stem + std::to_string(number));
+    fs::path candidate = parent / (stem + std::to_string(number));
     std::error_code error;
     if (fs::create_directory(candidate, error)) {
       return candidate;

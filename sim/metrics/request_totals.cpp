@@ -6,7 +6,7 @@
 namespace tessera {
 namespace {
 
-void check(const RequestRecord& record) {
+void check_instants(const RequestRecord& record) {
   const SimTime arrival = record.request.arrival;
   const SimTime scheduled = record.scheduled.value_or(arrival);
   const SimTime first_token = record.first_token.value_or(scheduled);
@@ -14,17 +14,18 @@ void check(const RequestRecord& record) {
                     "arrival <= scheduled <= first token <= finished");
   TESSERA_INVARIANT(record.scheduled || !record.first_token,
                     "a token comes from a scheduled request");
+  TESSERA_INVARIANT(record.status != RequestStatus::rejected || !record.scheduled,
+                    "a rejected request never ran");
+}
+
+void check_amounts(const RequestRecord& record) {
   TESSERA_INVARIANT(record.kv_peak_written <= record.kv_peak_reserved, "written <= reserved");
   TESSERA_INVARIANT(record.kv_wasted_byte_picoseconds >= 0, "waste is not negative");
   TESSERA_INVARIANT(record.output <= record.request.output, "no request outgrows its output");
   TESSERA_INVARIANT(record.first_token.has_value() == (record.output > Tokens{0}),
                     "a request has a first token exactly if it has tokens");
-  if (record.status == RequestStatus::finished) {
-    TESSERA_INVARIANT(record.first_token.has_value(), "a finished request has tokens");
-  }
-  if (record.status == RequestStatus::rejected) {
-    TESSERA_INVARIANT(!record.scheduled, "a rejected request never ran");
-  }
+  TESSERA_INVARIANT(record.status != RequestStatus::finished || record.output > Tokens{0},
+                    "a finished request has tokens");
 }
 
 bool keeps(const std::optional<Duration>& limit, const std::optional<Duration>& value) {
@@ -40,7 +41,8 @@ bool keeps(const LatencyLimit& limit, Distribution& values) {
 }  // namespace
 
 void RequestTotals::add(const RequestRecord& record) {
-  check(record);
+  check_instants(record);
+  check_amounts(record);
   counts_.preemptions += record.num_preemptions;
   counts_.preempted += record.num_preemptions > 0 ? 1 : 0;
   switch (record.status) {

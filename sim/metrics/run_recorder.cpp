@@ -32,11 +32,8 @@ Diagnostic widened(const std::string& file, Duration asked, Duration got) {
 }  // namespace
 
 struct RunRecorder::State {
-  State(const Scenario& scenario_, const OutputFolder* folder_)
-      : scenario(scenario_),
-        folder(folder_),
-        requests(scenario_.slo),
-        usage(batch_limit(scenario_.engine.policy)) {}
+  State(const Scenario& run, const OutputFolder* place)
+      : scenario(run), folder(place), requests(run.slo), usage(batch_limit(run.engine.policy)) {}
 
   void open_files();
   void close_files();
