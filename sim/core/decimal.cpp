@@ -9,26 +9,32 @@
 namespace tessera {
 namespace {
 
-// `value` / 10^digits as decimal text, trailing zeros dropped.
-void append_scaled(std::string& out, Int128 value, int digits) {
+// `value` / 10^digits as decimal text, trailing zeros dropped. Wide integers are divided once only:
+// each such division costs as much as the rest of a number. Precondition: digits <= 18.
+void append_scaled(std::string& out, Int128 value, std::size_t digits) {
   if (value < 0) {
     out += '-';
     value = -value;
   }
-  Int128 unit = 1;
-  for (int i = 0; i < digits; ++i) {
+  std::int64_t unit = 1;
+  for (std::size_t i = 0; i < digits; ++i) {
     unit *= 10;
   }
-  append_integer(out, value / unit);
-  Int128 rest = value % unit;
+  const Int128 whole = value / unit;
+  auto rest = static_cast<std::int64_t>(value - whole * unit);
+  append_integer(out, whole);
   if (rest == 0) {
     return;
   }
-  out += '.';
-  while (rest != 0) {
-    unit /= 10;
-    out += static_cast<char>('0' + static_cast<int>(rest / unit));
-    rest %= unit;
+  while (rest % 10 == 0) {
+    rest /= 10;
+    --digits;
+  }
+  const std::size_t point = out.size();
+  out.append(digits + 1, '.');
+  for (std::size_t at = point + digits; at > point; --at) {
+    out[at] = static_cast<char>('0' + rest % 10);
+    rest /= 10;
   }
 }
 

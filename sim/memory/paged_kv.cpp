@@ -153,7 +153,7 @@ class PagedKv final : public KvCache {
     usage.withheld = tail_of(layout_) + layout_.block * (layout_.null_blocks + guarded).count();
     usage.free_usable = layout_.block * (queue_.size() - guarded).count();
     // The unit of a grant is a block: free blocks are as good as one run of them.
-    usage.largest_free = layout_.block * queue_.size().count();
+    usage.largest_free = usage.free_usable;
     return usage;
   }
 

@@ -1,0 +1,97 @@
+// Exact decimal text, against long division digit by digit.
+#include "tessera/core/decimal.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tessera/core/random.hpp"
+
+namespace tessera {
+namespace {
+
+std::string digits_of(Int128 value) {
+  std::string digits;
+  do {
+    digits += static_cast<char>('0' + static_cast<int>(value % 10));
+    value /= 10;
+  } while (value != 0);
+  std::reverse(digits.begin(), digits.end());
+  return digits;
+}
+
+// The digits with the point `places` from the right, and no zeros at the end.
+std::string naive_text(Int128 value, std::size_t places) {
+  std::string digits = digits_of(value < 0 ? -value : value);
+  if (digits.size() <= places) {
+    digits.insert(0, places + 1 - digits.size(), '0');
+  }
+  digits.insert(digits.size() - places, 1, '.');
+  while (digits.back() == '0') {
+    digits.pop_back();
+  }
+  if (digits.back() == '.') {
+    digits.pop_back();
+  }
+  return (value < 0 ? "-" : "") + digits;
+}
+
+std::string seconds(Int128 picoseconds) {
+  std::string text;
+  append_seconds(text, Duration::picoseconds(picoseconds));
+  return text;
+}
+
+std::string milliseconds(Int128 picoseconds) {
+  std::string text;
+  append_milliseconds(text, Duration::picoseconds(picoseconds));
+  return text;
+}
+
+TEST(Decimal, DropsZerosAtTheEnd) {
+  EXPECT_EQ(seconds(0), "0");
+  EXPECT_EQ(seconds(1), "0.000000000001");
+  EXPECT_EQ(seconds(12'500'000'000'000), "12.5");
+  EXPECT_EQ(seconds(10'000'000'000'000), "10");
+  EXPECT_EQ(seconds(-1'500'000'000'000), "-1.5");
+  EXPECT_EQ(milliseconds(1), "0.000000001");
+  EXPECT_EQ(milliseconds(20'000'000'000), "20");
+}
+
+TEST(Decimal, IsExactForEveryMagnitude) {
+  RandomStream random(5, "numbers");
+  for (int i = 0; i < 20'000; ++i) {
+    const Int128 wide = (static_cast<Int128>(random()) << 62) + static_cast<Int128>(random());
+    Int128 value = wide >> (random() % 126);
+    if (random() % 4 == 0) {
+      value = value / 1'000'000 * 1'000'000;
+    }
+    if (random() % 8 == 0) {
+      value = -value;
+    }
+    ASSERT_EQ(seconds(value), naive_text(value, 12));
+    ASSERT_EQ(milliseconds(value), naive_text(value, 9));
+    std::string whole;
+    append_integer(whole, value);
+    ASSERT_EQ(whole, (value < 0 ? "-" : "") + digits_of(value < 0 ? -value : value));
+  }
+}
+
+TEST(Decimal, AppendsToWhatIsThere) {
+  std::string text = "1,";
+  append_seconds(text, Duration::milliseconds(1));
+  EXPECT_EQ(text, "1,0.001");
+}
+
+TEST(Decimal, DividesToTheNearestTiesUpwards) {
+  const auto divided = [](std::int64_t a, std::int64_t b) {
+    return divide_nearest(Duration::picoseconds(a), b);
+  };
+  EXPECT_EQ(divided(7, 2), Duration::picoseconds(4));
+  EXPECT_EQ(divided(10, 3), Duration::picoseconds(3));
+  EXPECT_EQ(divided(11, 3), Duration::picoseconds(4));
+  EXPECT_EQ(divided(0, 3), Duration{});
+}
+
+}  // namespace
+}  // namespace tessera
