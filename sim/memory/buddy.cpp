@@ -81,6 +81,7 @@ class Buddy final : public PlacementAllocator {
       }
     }
     std::vector<Extent> runs;
+    runs.reserve(by_address.size());
     for (const auto& [offset, size] : by_address) {
       runs.push_back({Units{offset}, Units{size}});
     }
