@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/spec.hpp"
@@ -52,6 +53,7 @@ struct ModelSpec {
   PositionKind position = PositionKind::rotary;
   NormKind norm = NormKind::rms_norm;
   std::int64_t norms_per_layer = 2;  // phi: 1 (attention and MLP in parallel)
+  bool embedding_norm = false;       // BERT: a norm before the first layer
   bool final_norm = true;
   bool attention_bias = false;   // of Q, K and V
   bool output_bias = false;      // of the attention's output projection
@@ -85,6 +87,7 @@ struct ModelSpec {
     v.field("norm", self.norm, "layer_norm has a bias, rms_norm has none");
     v.field("norms_per_layer", self.norms_per_layer, between(std::int64_t{1}, std::int64_t{4}),
             "norms in a layer");
+    v.field("embedding_norm", self.embedding_norm, "a norm before the first layer (BERT)");
     v.field("final_norm", self.final_norm, "a norm after the last layer");
     v.field("attention_bias", self.attention_bias, "biases of Q, K and V");
     v.field("output_bias", self.output_bias, "bias of the attention's output projection");
@@ -102,6 +105,11 @@ struct ModelSpec {
   [[nodiscard]] std::int64_t key_value_width() const { return key_value_heads() * size_of_head(); }
 };
 
+// What contradicts itself in a model whose fields lie in their ranges: heads that do not divide,
+// learned positions without a length, sizes whose bytes no integer holds. One sentence each, in the
+// words of the keys. The functions below presuppose that there is nothing.
+[[nodiscard]] std::vector<std::string> contradictions(const ModelSpec& model);
+
 // Exact count of parameters, by part.
 struct ParameterCount {
   std::int64_t embeddings = 0;  // tokens, positions, token types, projections in and out
@@ -116,8 +124,9 @@ struct ParameterCount {
 // The textbook's estimate: l·12h² + V·h.
 [[nodiscard]] std::int64_t textbook_parameters(const ModelSpec& model);
 
-// Bytes of the weights on one device, scales included: the linear layers in `format`; embeddings,
-// positions, norms, biases and LM head unquantised.
+// Bytes of the weights on one device, scales included: the linear layers of attention and MLP in
+// `format`; embeddings with their projections, positions, norms, biases and LM head (or pooler)
+// unquantised. A tied LM head is stored once, as the token embedding.
 [[nodiscard]] Bytes weight_bytes(const ModelSpec& model, WeightFormat format);
 
 // Bytes of the KV cache for one token over all layers: 2·l·(kv_heads·head_size numbers).

@@ -10,10 +10,26 @@
 
 namespace tessera {
 
-// int8: one fp16 scale an output row. int4, awq, gptq: groups of 128 inputs with fp16 scale and
-// 4-bit zero point. nf4: blocks of 64 with a scale that is itself quantised (QLoRA's double
-// quantisation). q8_0 and q4_0: llama.cpp's 34 and 18 bytes for 32 weights.
+// How the weights of a linear layer are stored, and what its scales add to a row of `i` inputs:
+//   fp32, fp16, bf16  4·i or 2·i bytes
+//   int8              i + 2: one fp16 scale an output row, symmetric (LLM.int8(), Dettmers et al.
+//                     2022; SmoothQuant's and TensorRT-LLM's per-channel weights)
+//   int4, awq, gptq   i/2 + 2.5 a group of 128 inputs: an fp16 scale and a 4-bit zero point (GPTQ,
+//                     Frantar et al. 2022; AWQ, Lin et al. 2023; group size 128 in what is
+//                     published). GPTQ files that order groups by activation also carry an int32
+//                     index an input; it is not counted, since engines drop it where the order is
+//                     plain.
+//   nf4               i/2 + 1 a block of 64 weights + 4 for 256 such blocks: the block's scale in 8
+//                     bits, and the scale of those (QLoRA's double quantisation, Dettmers et al.
+//                     2023: 0.127 bits a weight). Blocks run through the whole matrix. The tables
+//                     of the code, about 1 KiB a matrix, are not counted.
+//   q8_0, q4_0        34 and 18 bytes a block of 32 weights of a row: 32 numbers and an fp16 scale
+//                     (ggml's block_q8_0 and block_q4_0)
+// A last group or block that is not full takes its whole scale. llama.cpp's own files quantise
+// embeddings and LM head as well; here they stay in half precision in every format.
 enum class WeightFormat { fp32, fp16, bf16, int8, int4, awq, gptq, nf4, q8_0, q4_0 };
+
+// How keys and values are stored: see kv_bytes().
 enum class KvFormat { fp32, fp16, bf16, fp8, int8, int4, q8_0, q4_0 };
 enum class ComputeFormat { fp32, fp16, bf16, int8, int4 };
 
@@ -54,9 +70,12 @@ struct PrecisionSpec {
 // else 2.
 [[nodiscard]] Bytes unquantised_bytes(WeightFormat format);
 
-// Bytes of one token's keys (or values) in one layer: `kv_heads` heads of `head_size` numbers, with
-// scales (int8: one fp16 scale a head; int4: one fp16 scale for 8 numbers, as LightLLM; q8_0, q4_0:
-// blocks of 32; fp8: scales a tensor, not counted).
+// Bytes of one token's keys (or values) in one layer: n = kv_heads·head_size numbers, with scales:
+//   fp32, fp16, bf16  4·n or 2·n
+//   fp8               n: its scales are one a tensor, not counted (vLLM)
+//   int8              n + 2·kv_heads: one fp16 scale a head (LightLLM)
+//   int4              n/2 + 2·(n/8): one fp16 scale for 8 numbers (LightLLM), so 37.5 % of fp16
+//   q8_0, q4_0        34 or 18 for each 32 numbers of the row (llama.cpp)
 [[nodiscard]] Bytes kv_bytes(KvFormat format, std::int64_t kv_heads, std::int64_t head_size);
 
 // Bytes of one activation number in the arithmetic of `format` (fp32: 4, else 2).
