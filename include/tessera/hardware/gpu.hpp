@@ -1,7 +1,9 @@
 // One GPU as plain values: what its data sheet says, and what was measured of it.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/spec.hpp"
@@ -83,7 +85,10 @@ struct GpuSpec {
   PeakRates peak;
   Bytes memory;          // what programs can use of it, with ECC as it is shipped
   std::string memory_type;         // "GDDR6"
-  Bandwidth memory_bandwidth;      // of the data sheet
+  bool ecc = false;                // on as the card is shipped
+  Bandwidth memory_bandwidth;      // of the memory's clock: efficiencies are shares of it
+  Bandwidth sheet_bandwidth;       // what the card's sheet prints instead; 0: the same
+  std::string pcie;                // "Gen3 x16"
   Bandwidth link_bandwidth;        // to the host, one direction, of the data sheet
   Bandwidth link_measured;         // what copies reach
   Power power;
@@ -108,10 +113,15 @@ struct GpuSpec {
     v.field("multiprocessors", self.multiprocessors, at_least(std::int64_t{0}), "count");
     v.required("peak", self.peak, "peak rates of the data sheet");
     v.required("memory", self.memory, more_than(Bytes{0}),
-               "usable device memory (what nvidia-smi shows as total), with ECC as shipped");
+               "usable device memory (the total that cudaMemGetInfo and PyTorch report; newer "
+               "drivers' nvidia-smi shows more), with ECC as shipped");
     v.field("memory_type", self.memory_type, "kind of memory");
+    v.field("ecc", self.ecc, "error correction is on as shipped");
     v.required("memory_bandwidth", self.memory_bandwidth, more_than(Bandwidth{0.0}),
-               "peak of the data sheet");
+               "peak of the memory's clock and width");
+    v.field("sheet_bandwidth", self.sheet_bandwidth, at_least(Bandwidth{0.0}),
+            "what the card's sheet prints where that differs; 0: the same");
+    v.field("pcie", self.pcie, "generation and lanes of the link to the host");
     v.field("link_bandwidth", self.link_bandwidth, at_least(Bandwidth{0.0}),
             "to the host, one direction, peak");
     v.field("link_measured", self.link_measured, at_least(Bandwidth{0.0}),
@@ -130,6 +140,10 @@ struct GpuSpec {
             "share of gemm.memory that is left when 4-bit weights are unpacked");
   }
 };
+
+// What contradicts itself in a card whose fields lie in their ranges: a sentence each, in the words
+// of the keys. A usable card has none.
+[[nodiscard]] std::vector<std::string> contradictions(const GpuSpec& gpu);
 
 // The cards of one node.
 struct HardwareSpec {
