@@ -1,0 +1,116 @@
+#include "sim/config/fit_advice.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "sim/config/presets.hpp"
+#include "sim/config/problems.hpp"
+#include "sim/config/scalar.hpp"
+#include "tessera/config/load.hpp"
+#include "tessera/engine/simulate.hpp"
+
+namespace tessera {
+namespace {
+
+bool fits(const Scenario& scenario) { return std::holds_alternative<MemoryPlan>(plan_memory(scenario)); }
+
+void advise_weights(const Scenario& scenario, std::vector<std::string>& advice) {
+  for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+    Scenario changed = scenario;
+    changed.precision.weights = format;
+    if (format != scenario.precision.weights && fits(changed)) {
+      advice.push_back("precision.weights: " + std::string(name_of(format)));
+    }
+  }
+}
+
+// The smallest card of the presets that is large enough.
+void advise_gpu(const Scenario& scenario, std::vector<std::string>& advice) {
+  std::string best;
+  Bytes best_memory = Bytes::max();
+  for (const std::string& name : gpu_preset_names()) {
+    Scenario changed = scenario;
+    changed.hardware.gpu = gpu_preset(name);
+    if (changed.hardware.gpu.memory < best_memory && fits(changed)) {
+      best = name;
+      best_memory = changed.hardware.gpu.memory;
+    }
+  }
+  if (!best.empty()) {
+    advice.push_back("hardware.gpu: " + best);
+  }
+}
+
+void advise_step(const Scenario& scenario, std::vector<std::string>& advice) {
+  Scenario changed = scenario;
+  auto* policy = std::get_if<VllmV1Spec>(&changed.engine.policy);
+  if (policy == nullptr || !policy->chunked_prefill) {
+    return;
+  }
+  while (policy->max_num_batched_tokens > Tokens{256}) {
+    policy->max_num_batched_tokens = Tokens{policy->max_num_batched_tokens.count() / 2};
+    if (fits(changed)) {
+      advice.push_back("engine.policy.max_num_batched_tokens: " + text_of(policy->max_num_batched_tokens));
+      return;
+    }
+  }
+}
+
+void advise_share(const Scenario& scenario, std::vector<std::string>& advice) {
+  for (const double share : {0.92, 0.95, 0.98}) {
+    Scenario changed = scenario;
+    changed.engine.memory.utilization = share;
+    if (share > scenario.engine.memory.utilization && fits(changed)) {
+      advice.push_back("engine.memory.utilization: " + text_of(share));
+      return;
+    }
+  }
+}
+
+void advise_pool(const Scenario& scenario, std::vector<std::string>& advice) {
+  Scenario changed = scenario;
+  auto* paged = std::get_if<PagedKvSpec>(&changed.engine.kv_cache);
+  if (paged != nullptr && paged->num_blocks) {
+    paged->num_blocks.reset();
+    if (fits(changed)) {
+      advice.emplace_back("a smaller engine.kv_cache.num_blocks, or null to size it");
+    }
+  }
+}
+
+}  // namespace
+
+std::string in_gib(Bytes bytes) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes.count()) / 1073741824.0);
+  return text;
+}
+
+std::string fit_advice(const Scenario& scenario, const DoesNotFit& fault) {
+  const MemoryPlan& plan = fault.plan;
+  std::vector<std::string> advice;
+  advise_weights(scenario, advice);
+  advise_pool(scenario, advice);
+  advise_share(scenario, advice);
+  advise_step(scenario, advice);
+  advise_gpu(scenario, advice);
+  const std::string what = "'" + scenario.model.name + "' with " + std::string(name_of(scenario.precision.weights)) +
+                           " weights does not fit the " + scenario.hardware.gpu.name + ": " +
+                           std::to_string(fault.missing.count()) + " bytes (" + in_gib(fault.missing) +
+                           ") are missing of " + text_of(scenario.engine.memory.utilization) + " x " +
+                           in_gib(plan.capacity) + "; weights take " + in_gib(plan.weights) + ", the workspace " +
+                           in_gib(plan.workspace) + ", the driver " + in_gib(plan.driver) + ", the KV pool at least " +
+                           in_gib(plan.pool);
+  if (advice.empty()) {
+    return what + "; no single change of weights, utilization, step size or GPU would help: take a smaller model";
+  }
+  std::string help;
+  for (const std::string& one : advice) {
+    help += (help.empty() ? "" : ", or ") + one;
+  }
+  return what + "; what would help: " + help;
+}
+
+}  // namespace tessera

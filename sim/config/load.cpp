@@ -1,0 +1,209 @@
+#include "tessera/config/load.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "sim/config/axes.hpp"
+#include "sim/config/conform.hpp"
+#include "sim/config/document.hpp"
+#include "sim/config/emit.hpp"
+#include "sim/config/files.hpp"
+#include "sim/config/overrides.hpp"
+#include "sim/config/presets.hpp"
+#include "sim/config/problems.hpp"
+#include "sim/config/reader.hpp"
+#include "sim/config/shape.hpp"
+#include "sim/config/to_node.hpp"
+#include "sim/config/validate.hpp"
+
+namespace tessera {
+namespace {
+
+// What `hardware` means when it says nothing.
+constexpr const char* default_gpu = "t4";
+
+void add_default_gpu(Node& root) {
+  Entry* hardware = root.find("hardware");
+  if (hardware == nullptr) {
+    root.add("hardware", root.place, mapping_node(root.place));
+    hardware = &root.entries.back();
+  }
+  Node& mapping = hardware->value;
+  if (mapping.is(NodeKind::mapping) && mapping.find("gpu") == nullptr) {
+    mapping.add("gpu", hardware->place, scalar_node(default_gpu, hardware->place));
+  }
+}
+
+// A value of a sweep, and where the file gives it.
+struct SweptValue {
+  std::string text;
+  Place place;
+};
+
+struct SweptAxis {
+  std::string path;
+  std::vector<SweptValue> values;
+};
+
+void add_values(const Node& item, std::string_view path, SweptAxis& axis, Problems& problems) {
+  const auto range = item.is(NodeKind::scalar) && !item.quoted ? expand_range(item.text) : std::nullopt;
+  if (!range) {
+    axis.values.push_back({to_flow_text(item), item.place});
+  } else if (const auto* why = std::get_if<std::string>(&*range)) {
+    problems.error(item.place, path, std::string(path) + ": the range " + in_quotes(item.text) + " " + *why);
+  } else {
+    for (const std::string& value : std::get<std::vector<std::string>>(*range)) {
+      axis.values.push_back({value, item.place});
+    }
+  }
+}
+
+SweptAxis read_axis(const Entry& entry, Problems& problems) {
+  SweptAxis axis{entry.key, {}};
+  const std::string path = "sweep." + entry.key;
+  const Node& value = entry.value;
+  const bool is_range = value.is(NodeKind::scalar) && expand_range(value.text).has_value();
+  if (const std::string why = why_no_such_path(entry.key); !why.empty()) {
+    problems.error(entry.place, path, "sweep: " + why);
+  } else if (is_range) {
+    add_values(value, path, axis, problems);
+  } else if (!value.is(NodeKind::list) || value.items.empty()) {
+    problems.error(value.place, path,
+                   path + ": expected a list of values, or a range such as '1..64*2', got " +
+                       (value.is(NodeKind::list) ? "an empty list" : name_of(value.kind)));
+  } else {
+    for (const Node& item : value.items) {
+      add_values(item, path, axis, problems);
+    }
+  }
+  return axis;
+}
+
+// Takes the `sweep:` mapping out of the root.
+std::vector<SweptAxis> take_sweep(Node& root, Problems& problems) {
+  std::vector<SweptAxis> axes;
+  const Entry* sweep = root.find("sweep");
+  if (sweep == nullptr) {
+    return axes;
+  }
+  if (sweep->value.is(NodeKind::mapping)) {
+    for (const Entry& entry : sweep->value.entries) {
+      axes.push_back(read_axis(entry, problems));
+    }
+  } else if (!sweep->value.is(NodeKind::broken) && !sweep->value.is(NodeKind::null)) {
+    problems.error(sweep->value.place, "sweep",
+                   std::string("sweep: expected a mapping of paths to lists of values, got ") +
+                       name_of(sweep->value.kind));
+  }
+  root.entries.erase(root.entries.begin() + (sweep - root.entries.data()));
+  return axes;
+}
+
+bool is_usable_root(const Node& root, Problems& problems) {
+  if (root.is(NodeKind::mapping)) {
+    return true;
+  }
+  if (root.is(NodeKind::null)) {
+    problems.error(root.place, "", "the scenario is empty; it needs a 'model' at the least");
+  } else if (!root.is(NodeKind::broken)) {
+    problems.error(root.place, "", std::string("expected a mapping of keys to values, got ") + name_of(root.kind));
+  }
+  return false;
+}
+
+void read_tree(const Node& root, Scenario& scenario, Problems& problems) {
+  check_structure(root, scenario_shape(), "", problems);
+  const std::string directory = scenario.directory;
+  (void)read_node(root, scenario, "", {problems, directory});
+}
+
+// Reads the tree with one value of the sweep in place, for what is wrong with that value alone.
+// A key that only another kind has may be meant for another axis, and is left to the points.
+void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value, Problems& problems) {
+  Problems setting;
+  apply_override(root, {axis.path, value.text}, setting);
+  if (setting.any()) {
+    return;
+  }
+  Problems found;
+  Scenario scenario;
+  read_tree(root, scenario, found);
+  for (const Diagnostic& diagnostic : found.all()) {
+    if (diagnostic.severity == Severity::error && diagnostic.place.file == "--set " + axis.path) {
+      problems.error(value.place, "sweep." + axis.path, "sweep." + axis.path + ": " + diagnostic.message);
+    }
+  }
+}
+
+Diagnostics notes_in(const Problems& problems) {
+  Diagnostics notes;
+  for (const Diagnostic& diagnostic : problems.all()) {
+    if (diagnostic.severity != Severity::error) {
+      notes.push_back(diagnostic);
+    }
+  }
+  return notes;
+}
+
+}  // namespace
+
+ScenarioText ScenarioText::read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!is_readable(path) || !(text << file.rdbuf())) {
+    // An empty file sets the failure too, and is no failure to read.
+    std::error_code error;
+    if (!is_readable(path) || std::filesystem::file_size(path, error) != 0) {
+      throw UnreadableFile(Place{path, 0, 0}, "cannot read this file");
+    }
+  }
+  return {text.str(), path, std::filesystem::path(path).parent_path().string()};
+}
+
+ScenarioText ScenarioText::built_in() {
+  return {std::string(embedded_text("default")), "the built-in scenario", ""};
+}
+
+ScenarioText::ScenarioText(std::string text, std::string name, std::string directory)
+    : text_(std::move(text)), name_(std::move(name)), directory_(std::move(directory)) {}
+
+LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
+  Problems problems;
+  Node root = parse_document(text_, name_, problems);
+  if (!is_usable_root(root, problems)) {
+    problems.raise(name_);
+  }
+  const std::vector<SweptAxis> axes = take_sweep(root, problems);
+  add_default_gpu(root);
+  expand_shorthands(root, scenario_shape());
+  for (const Override& override : overrides) {
+    apply_override(root, override, problems);
+  }
+  LoadedScenario loaded;
+  loaded.scenario.directory = directory_;
+  read_tree(root, loaded.scenario, problems);
+  fill_in(loaded.scenario);
+  check_scenario(loaded.scenario, root, problems);
+  for (const SweptAxis& axis : axes) {
+    loaded.sweep.push_back({axis.path, {}});
+    for (const SweptValue& value : axis.values) {
+      loaded.sweep.back().values.push_back(value.text);
+      // A sweep loads each of its points, so that only the bare file is looked through like this.
+      if (overrides.empty()) {
+        check_swept_value(root, axis, value, problems);
+      }
+    }
+  }
+  problems.raise(name_);
+  loaded.notes = notes_in(problems);
+  return loaded;
+}
+
+std::string resolved_yaml(const Scenario& scenario) {
+  // File names stay as they were given, relative ones to the scenario's folder: equal scenarios must
+  // give equal text wherever they lie.
+  return "# yaml-language-server: $schema=scenario.schema.json\n" + to_yaml(to_node(scenario));
+}
+
+}  // namespace tessera

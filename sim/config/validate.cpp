@@ -1,0 +1,348 @@
+#include "sim/config/validate.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <variant>
+
+#include "sim/config/files.hpp"
+#include "sim/config/fit_advice.hpp"
+#include "sim/config/overrides.hpp"
+#include "sim/config/scalar.hpp"
+#include "tessera/engine/simulate.hpp"
+#include "tessera/scheduling/batch_policy.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr double most_requests = 1e12;
+
+// The rules, and what they need to report.
+class Rules {
+ public:
+  Rules(const Scenario& scenario, const Node& tree, Problems& problems)
+      : scenario_(scenario), tree_(tree), problems_(problems) {}
+
+  void check_all() {
+    check_contradictions();
+    check_not_modelled();
+    check_precision();
+    check_context();
+    check_combination();
+    check_token_budget();
+    check_length("workload.prompt_tokens", scenario_.workload.prompt_tokens);
+    check_length("workload.output_tokens", scenario_.workload.output_tokens);
+    check_lengths_fit();
+    check_amount();
+    check_files();
+    check_memory();
+  }
+
+ private:
+  void fault(std::string_view path, std::string message) {
+    const Place place = place_of(tree_, path);
+    problems_.error(place, path, prefix(place, path) + std::move(message));
+  }
+
+  [[nodiscard]] bool sound(std::initializer_list<std::string_view> paths) const {
+    return std::all_of(paths.begin(), paths.end(),
+                       [&](std::string_view path) { return problems_.sound(path); });
+  }
+
+  void check_contradictions();
+  void check_not_modelled();
+  void check_precision();
+  void check_format(std::string_view path, std::string_view format, Flops peak);
+  void check_context();
+  void check_combination();
+  void check_token_budget();
+  void check_length(std::string_view path, const std::optional<LengthSpec>& length);
+  void check_lengths_fit();
+  void check_amount();
+  void check_file(std::string_view path, const std::string& file);
+  void check_files();
+  void check_memory();
+  void check_pool(const MemoryPlan& plan);
+
+  const Scenario& scenario_;
+  const Node& tree_;
+  Problems& problems_;
+};
+
+void Rules::check_contradictions() {
+  if (sound({"hardware.gpu"})) {
+    for (const std::string& why : contradictions(scenario_.hardware.gpu)) {
+      fault("hardware.gpu", why);
+    }
+  }
+  if (sound({"model"})) {
+    for (const std::string& why : contradictions(scenario_.model)) {
+      fault("model", why);
+    }
+  }
+}
+
+void Rules::check_not_modelled() {
+  if (sound({"model"}) && scenario_.model.kind == ModelKind::encoder) {
+    fault("model", "'" + scenario_.model.name + "' is an encoder, and an encoder does not generate; take a decoder");
+  }
+  if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
+    fault("hardware.count", "several GPUs are not modelled in this version; take 1");
+  }
+  const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
+  if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching) {
+    fault("engine.kv_cache.prefix_caching", "prefix caching is not modelled in this version; take false");
+  }
+  if (sound({"output.trace"}) && scenario_.output.trace) {
+    fault("output.trace", "trace.json is not written in this version; take false");
+  }
+}
+
+Flops peak_of(const PeakRates& peak, ComputeFormat format) {
+  switch (format) {
+    case ComputeFormat::fp32:
+      return peak.fp32;
+    case ComputeFormat::fp16:
+      return peak.fp16;
+    case ComputeFormat::bf16:
+      return peak.bf16;
+    case ComputeFormat::int8:
+      return peak.int8;
+    case ComputeFormat::int4:
+      return peak.int4;
+  }
+  return {};
+}
+
+void Rules::check_precision() {
+  if (!sound({"precision", "hardware.gpu"})) {
+    return;
+  }
+  const PeakRates& peak = scenario_.hardware.gpu.peak;
+  const ComputeFormat compute = scenario_.precision.compute;
+  check_format("precision.compute", name_of(compute), peak_of(peak, compute));
+  if (scenario_.precision.weights == WeightFormat::bf16) {
+    check_format("precision.weights", "bf16", peak.bf16);
+  }
+}
+
+void Rules::check_format(std::string_view path, std::string_view format, Flops peak) {
+  if (peak > Flops{0.0}) {
+    return;
+  }
+  const std::string gpu = "the " + scenario_.hardware.gpu.name;
+  if (format == "bf16") {
+    fault(path, gpu + " only emulates bf16; " +
+                    (path == "precision.weights" ? "load the weights as fp16" : "use fp16"));
+    return;
+  }
+  fault(path, gpu + " has no " + std::string(format) + " arithmetic (hardware.gpu.peak." + std::string(format) +
+                  " is 0); use fp16");
+}
+
+void Rules::check_context() {
+  const std::int64_t positions = scenario_.model.positions;
+  const auto limit = scenario_.engine.max_model_len;
+  if (!sound({"engine.max_model_len", "model"}) || !limit || positions == 0 || limit->count() <= positions) {
+    return;
+  }
+  const bool learned = scenario_.model.position == PositionKind::learned;
+  fault("engine.max_model_len", text_of(*limit) + " tokens are more than the " + std::to_string(positions) +
+                                    " positions that '" + scenario_.model.name + "' " +
+                                    (learned ? "has learned" : "was trained for (model.positions)"));
+}
+
+void Rules::check_combination() {
+  if (!sound({"engine.policy", "engine.kv_cache"})) {
+    return;
+  }
+  if (std::string why = why_incompatible(scenario_.engine.policy, scenario_.engine.kv_cache); !why.empty()) {
+    fault("engine.kv_cache", std::move(why));
+  }
+}
+
+void Rules::check_token_budget() {
+  const auto* policy = std::get_if<VllmV1Spec>(&scenario_.engine.policy);
+  if (policy == nullptr || policy->chunked_prefill ||
+      !sound({"engine.policy", "engine.max_model_len", "model"})) {
+    return;
+  }
+  const Tokens longest = scenario_.max_model_len();
+  if (policy->max_num_batched_tokens < longest) {
+    fault("engine.policy.max_num_batched_tokens",
+          "without chunked_prefill a step must hold the longest prompt: at least max_model_len (" + text_of(longest) +
+              "), got " + text_of(policy->max_num_batched_tokens));
+  }
+}
+
+// The least and the greatest length that can be drawn, as far as the spec itself tells.
+struct LengthBounds {
+  Tokens least{1};
+  Tokens greatest{1'000'000'000};
+};
+
+LengthBounds bounds_of(const LengthSpec& length) {
+  if (const auto* fixed = std::get_if<FixedLength>(&length)) {
+    return {fixed->tokens, fixed->tokens};
+  }
+  return std::visit(
+      [](const auto& spec) -> LengthBounds {
+        if constexpr (requires { spec.min; }) {
+          return {spec.min, spec.max};
+        } else {
+          return {};
+        }
+      },
+      length);
+}
+
+void Rules::check_length(std::string_view path, const std::optional<LengthSpec>& length) {
+  if (!length || !sound({path})) {
+    return;
+  }
+  const LengthBounds bounds = bounds_of(*length);
+  if (bounds.least > bounds.greatest) {
+    fault(join_path(path, "min"), "the shortest length (" + text_of(bounds.least) + ") is above the longest (" +
+                                      text_of(bounds.greatest) + ")");
+  }
+}
+
+// Only what is certain: a drawn length that does not fit is a result, not an error.
+void Rules::check_lengths_fit() {
+  const WorkloadSpec& workload = scenario_.workload;
+  if (!sound({"workload", "engine.max_model_len", "model"})) {
+    return;
+  }
+  const Tokens longest = scenario_.max_model_len();
+  const Tokens prompt = workload.prompt_tokens ? bounds_of(*workload.prompt_tokens).least : Tokens{1};
+  const Tokens output = workload.output_tokens ? bounds_of(*workload.output_tokens).least : Tokens{1};
+  if (prompt >= longest) {
+    fault("workload.prompt_tokens", "a prompt of " + text_of(prompt) + " tokens or more never fits max_model_len (" +
+                                        text_of(longest) + ") with a token of output");
+    return;
+  }
+  if (!workload.max_total_tokens && prompt + output > longest) {
+    fault("workload.output_tokens", "a prompt of at least " + text_of(prompt) + " and an output of at least " +
+                                        text_of(output) + " tokens never fit max_model_len (" + text_of(longest) +
+                                        ")");
+  }
+}
+
+double rate_of(const ArrivalSpec& arrivals) {
+  return std::visit(
+      [](const auto& spec) {
+        if constexpr (requires { spec.rate; }) {
+          return spec.rate.value();
+        } else {
+          return 0.0;
+        }
+      },
+      arrivals);
+}
+
+void Rules::check_amount() {
+  const WorkloadSpec& workload = scenario_.workload;
+  if (!sound({"workload.arrivals", "workload.requests", "workload.duration"})) {
+    return;
+  }
+  const bool burst = std::holds_alternative<BurstArrivals>(workload.arrivals);
+  const bool closed_loop = std::holds_alternative<ClosedLoopArrivals>(workload.arrivals);
+  if (burst && !workload.requests) {
+    fault("workload.arrivals", "a burst needs the number of its requests: workload.requests");
+  }
+  if (closed_loop && !workload.requests && !workload.duration) {
+    fault("workload.arrivals", "a closed loop needs an end: workload.requests or workload.duration");
+  }
+  if (workload.duration && !workload.requests &&
+      rate_of(workload.arrivals) * workload.duration->to_seconds() > most_requests) {
+    fault("workload.duration", "more than 1e12 requests would arrive; shorten it, or lower the rate");
+  }
+}
+
+void Rules::check_file(std::string_view path, const std::string& file) {
+  const std::string resolved = resolve_path(scenario_.directory, file);
+  if (!file.empty() && !is_readable(resolved)) {
+    const Place place = place_of(tree_, path);
+    problems_.unreadable(place, path, prefix(place, path) + "cannot read " + in_quotes(resolved));
+  }
+}
+
+void Rules::check_files() {
+  const WorkloadSpec& workload = scenario_.workload;
+  const auto* trace = std::get_if<TraceArrivals>(&workload.arrivals);
+  if (trace != nullptr && sound({"workload.arrivals"})) {
+    check_file("workload.arrivals.file", trace->file.path);
+  }
+  const auto check_empirical = [&](std::string_view path, const std::optional<LengthSpec>& length) {
+    const auto* empirical = length ? std::get_if<EmpiricalLength>(&*length) : nullptr;
+    if (empirical != nullptr && sound({path})) {
+      check_file(join_path(path, "file"), empirical->file.path);
+    }
+  };
+  check_empirical("workload.prompt_tokens", workload.prompt_tokens);
+  check_empirical("workload.output_tokens", workload.output_tokens);
+}
+
+void Rules::check_memory() {
+  if (!sound({"hardware", "model", "precision", "engine"})) {
+    return;
+  }
+  const auto plan = plan_memory(scenario_);
+  if (const auto* fault_found = std::get_if<DoesNotFit>(&plan)) {
+    fault("model", fit_advice(scenario_, *fault_found));
+    return;
+  }
+  check_pool(std::get<MemoryPlan>(plan));
+}
+
+void Rules::check_pool(const MemoryPlan& plan) {
+  const Bytes per_token = kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache);
+  if (per_token <= Bytes{0}) {
+    return;
+  }
+  const Tokens capacity{plan.pool / per_token};
+  const std::string holds = "the KV pool holds " + text_of(capacity) + " tokens";
+  const auto* contiguous = std::get_if<ContiguousKvSpec>(&scenario_.engine.kv_cache);
+  const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
+  const bool reserves_longest = (contiguous != nullptr && contiguous->reserve == Reserve::max) ||
+                                (paged != nullptr && paged->reserve == BlockReserve::max_model_len);
+  if (reserves_longest && scenario_.max_model_len() > capacity) {
+    fault("engine.max_model_len", holds + ", less than the one reservation of max_model_len (" +
+                                      text_of(scenario_.max_model_len()) + "); lower engine.max_model_len");
+    return;
+  }
+  const auto& prompt = scenario_.workload.prompt_tokens;
+  if (prompt && sound({"workload.prompt_tokens"}) && bounds_of(*prompt).least > capacity) {
+    fault("workload.prompt_tokens", holds + ", so that a prompt of " + text_of(bounds_of(*prompt).least) +
+                                        " or more never fits");
+  }
+}
+
+}  // namespace
+
+void fill_in(Scenario& scenario) {
+  WorkloadSpec& workload = scenario.workload;
+  if (!scenario.engine.max_model_len) {
+    scenario.engine.max_model_len = scenario.max_model_len();
+  }
+  if (std::holds_alternative<TraceArrivals>(workload.arrivals)) {
+    return;
+  }
+  if (!workload.prompt_tokens) {
+    workload.prompt_tokens = FixedLength{};
+  }
+  if (!workload.output_tokens) {
+    workload.output_tokens = FixedLength{};
+  }
+  const bool needs_an_end = std::holds_alternative<BurstArrivals>(workload.arrivals) ||
+                            std::holds_alternative<ClosedLoopArrivals>(workload.arrivals);
+  if (!workload.requests && !workload.duration && !needs_an_end) {
+    workload.requests = 1000;
+  }
+}
+
+void check_scenario(const Scenario& scenario, const Node& tree, Problems& problems) {
+  Rules(scenario, tree, problems).check_all();
+}
+
+}  // namespace tessera
