@@ -1,11 +1,12 @@
 // A folder of results that appears whole or not at all.
 #pragma once
 
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tessera {
 
@@ -27,7 +28,8 @@ enum class IfExists { refuse, replace };
 // destructor removes what was written.
 class OutputFolder {
  public:
-  // Throws OutputExists, or OutputFailed when the folder cannot be made.
+  // Throws OutputExists, or OutputFailed when the folder cannot be made. With `replace`, only an
+  // empty folder or one that holds results of Tessera gives way.
   OutputFolder(std::filesystem::path path, IfExists if_exists);
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
@@ -38,12 +40,17 @@ class OutputFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   // Writes one whole file. Throws OutputFailed.
   void write(std::string_view name, std::string_view text) const;
-  // Throws OutputFailed.
+  // Throws OutputExists when somebody else has made the folder meanwhile, OutputFailed.
   void commit();
 
  private:
+  void make_parents();
+  void make_staging();
+  void remove_staging() const;
+
   std::filesystem::path path_;
   std::filesystem::path staging_;
+  std::vector<std::filesystem::path> made_parents_;  // outermost first
   IfExists if_exists_;
   bool committed_ = false;
 };
@@ -51,11 +58,12 @@ class OutputFolder {
 // Appends rows to one file through a large buffer; every failure throws OutputFailed.
 class RowWriter {
  public:
-  RowWriter(const std::filesystem::path& path, std::string_view header);
+  explicit RowWriter(std::filesystem::path path);
+  RowWriter(std::filesystem::path path, std::string_view header);
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
   ~RowWriter();
-  // The buffer to append a row to, newline included; call row_done() after each.
+  // The buffer to append a row to; call row_done() after each, which ends the line.
   [[nodiscard]] std::string& row() { return buffer_; }
   void row_done();
   // Flushes and checks. Rows that were not closed are lost.

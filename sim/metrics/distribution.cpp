@@ -1,0 +1,165 @@
+#include "sim/metrics/distribution.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "tessera/core/contract.hpp"
+#include "tessera/core/decimal.hpp"
+
+namespace tessera {
+namespace {
+
+// A bucket holds the values that agree in their highest 10 bits: at most 2^-9 of its value wide, so
+// that its middle is within 2^-10 < 0.001 of each of them. Values below 1024 have a bucket each.
+constexpr int kept_bits = 10;
+constexpr std::int64_t half = std::int64_t{1} << (kept_bits - 1);
+constexpr std::size_t num_buckets = (128 - kept_bits + 2) * static_cast<std::size_t>(half);
+
+int bit_length(Int128 value) {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  const auto low = static_cast<std::uint64_t>(value);
+  return high != 0 ? 128 - __builtin_clzll(high) : low != 0 ? 64 - __builtin_clzll(low) : 0;
+}
+
+std::size_t bucket_of(Int128 value) {
+  const int shift = std::max(0, bit_length(value) - kept_bits);
+  return static_cast<std::size_t>(shift * half + static_cast<std::int64_t>(value >> shift));
+}
+
+Int128 middle_of(std::size_t bucket) {
+  const auto index = static_cast<std::int64_t>(bucket);
+  if (index < 2 * half) {
+    return index;
+  }
+  const std::int64_t shift = index / half - 1;
+  const Int128 start = static_cast<Int128>(index - shift * half) << shift;
+  return start + (static_cast<Int128>(1) << shift) / 2;
+}
+
+}  // namespace
+
+void Distribution::add(Duration value, std::int64_t times) {
+  const Int128 picoseconds = value.picoseconds();
+  TESSERA_INVARIANT(picoseconds >= 0 && times > 0, "a latency is not negative");
+  min_ = count_ == 0 ? picoseconds : std::min(min_, picoseconds);
+  max_ = std::max(max_, picoseconds);
+  count_ += times;
+  sum_ += picoseconds * times;
+  if (buckets_.empty() && picoseconds > std::numeric_limits<std::int64_t>::max()) {
+    change_to_histogram();
+  }
+  if (!buckets_.empty()) {
+    add_to_histogram(picoseconds, times);
+    return;
+  }
+  const auto small = static_cast<std::int64_t>(picoseconds);
+  if (!pairs_.empty() && pairs_.back().value == small) {
+    pairs_.back().times += times;
+    return;
+  }
+  if (pairs_.size() == max_pairs_) {
+    make_room();
+    if (!buckets_.empty()) {
+      add_to_histogram(picoseconds, times);
+      return;
+    }
+  }
+  sorted_ = sorted_ && (pairs_.empty() || pairs_.back().value < small);
+  pairs_.push_back({small, times});
+}
+
+std::optional<Duration> Distribution::mean() const {
+  if (count_ == 0) {
+    return std::nullopt;
+  }
+  return divide_nearest(Duration::picoseconds(sum_), count_);
+}
+
+std::optional<Duration> Distribution::max() const {
+  if (count_ == 0) {
+    return std::nullopt;
+  }
+  return Duration::picoseconds(max_);
+}
+
+std::optional<Duration> Distribution::percentile(Percentile p) {
+  if (count_ == 0) {
+    return std::nullopt;
+  }
+  sort_and_merge();
+  const Int128 position = static_cast<Int128>(count_ - 1) * p.hundredths;
+  const auto rank = static_cast<std::int64_t>(position / 100);
+  const auto rest = static_cast<std::int64_t>(position % 100);
+  const Int128 low = value_at(rank);
+  if (rest == 0) {
+    return Duration::picoseconds(low);
+  }
+  const Duration step = Duration::picoseconds(value_at(rank + 1) - low);
+  return Duration::picoseconds(low) + divide_nearest(step * rest, 100);
+}
+
+void Distribution::sort_and_merge() {
+  if (sorted_) {
+    return;
+  }
+  std::sort(pairs_.begin(), pairs_.end(),
+            [](const Pair& a, const Pair& b) { return a.value < b.value; });
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < pairs_.size(); ++i) {
+    if (pairs_[i].value == pairs_[kept].value) {
+      pairs_[kept].times += pairs_[i].times;
+    } else {
+      pairs_[++kept] = pairs_[i];
+    }
+  }
+  pairs_.resize(kept + 1);
+  sorted_ = true;
+}
+
+// Equal values that were not neighbours become one pair. Where that frees less than half, it would
+// soon have to be done again: time for the histogram.
+void Distribution::make_room() {
+  sort_and_merge();
+  if (pairs_.size() > max_pairs_ / 2) {
+    change_to_histogram();
+  }
+}
+
+void Distribution::change_to_histogram() {
+  buckets_.assign(num_buckets, 0);
+  for (const Pair& pair : pairs_) {
+    add_to_histogram(pair.value, pair.times);
+  }
+  pairs_ = {};
+  sorted_ = true;
+}
+
+void Distribution::add_to_histogram(Int128 value, std::int64_t times) {
+  buckets_[bucket_of(value)] += times;
+}
+
+// The smallest and the largest value are exact even in the histogram.
+Int128 Distribution::value_at(std::int64_t rank) const {
+  if (rank == 0) {
+    return min_;
+  }
+  if (rank >= count_ - 1) {
+    return max_;
+  }
+  std::int64_t seen = 0;
+  for (const Pair& pair : pairs_) {
+    seen += pair.times;
+    if (seen > rank) {
+      return pair.value;
+    }
+  }
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    seen += buckets_[bucket];
+    if (seen > rank) {
+      return std::clamp(middle_of(bucket), min_, max_);
+    }
+  }
+  return max_;
+}
+
+}  // namespace tessera

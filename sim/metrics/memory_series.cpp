@@ -1,0 +1,129 @@
+#include "sim/metrics/memory_series.hpp"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+#include "tessera/core/contract.hpp"
+#include "tessera/core/decimal.hpp"
+#include "tessera/metrics/output_folder.hpp"
+
+namespace tessera {
+namespace {
+
+std::string header() {
+  std::string text = "time_s,engine,device,capacity_bytes";
+  for (const std::string_view name : DeviceLedger::class_names) {
+    text += ',';
+    text += name;
+    text += "_bytes";
+  }
+  return text +
+         ",largest_free_bytes,inactive_split_bytes,external_shape,external_static_bytes,"
+         "external_demand_bytes";
+}
+
+void append_bytes(std::string& row, Bytes bytes) {
+  row += ',';
+  append_integer(row, bytes.count());
+}
+
+void append_ledger(std::string& row, const DeviceLedger& ledger) {
+  append_bytes(row, ledger.capacity);
+  for (const Bytes bytes : ledger.classes()) {
+    append_bytes(row, bytes);
+  }
+  const KvUsage& kv = ledger.kv;
+  append_bytes(row, kv.largest_free);
+  append_bytes(row, kv.inactive_split);
+  row += ',';
+  if (kv.free() > Bytes{0}) {
+    append_real(row, static_cast<double>((kv.free() - kv.largest_free).count()) /
+                         static_cast<double>(kv.free().count()));
+  }
+  append_bytes(row, kv.external_static);
+  append_bytes(row, kv.external_demand);
+}
+
+}  // namespace
+
+MemorySeries::MemorySeries(Duration every, std::int64_t devices)
+    : every_(every.picoseconds()),
+      max_instants_(std::max<std::int64_t>(2, max_series_rows / devices)) {
+  TESSERA_INVARIANT(every_ > 0, "a series has a distance between its rows");
+}
+
+void MemorySeries::add(const UsageRecord& record) {
+  const Int128 time = record.time.since_start().picoseconds();
+  for (Device& device : devices_) {
+    if (device.state.engine == record.engine && device.state.device == record.device) {
+      TESSERA_INVARIANT(record.time >= device.state.time,
+                        "the records of a device are in order of time");
+      emit_rows(device, time);
+      device.state = record;
+      return;
+    }
+  }
+  const Int128 step = every_ * stride_;
+  devices_.push_back({record, (time + step - 1) / step * stride_, {}});
+}
+
+// The rows of instants before `time`.
+void MemorySeries::emit_rows(Device& device, Int128 time) {
+  while (device.next * every_ < time) {
+    device.rows.push_back({device.next, device.state.ledger});
+    const bool too_many = device.next / stride_ >= max_instants_;
+    device.next += stride_;
+    if (too_many) {
+      widen();
+    }
+  }
+}
+
+// All devices at once, so that the file keeps one grid.
+void MemorySeries::widen() {
+  stride_ *= 2;
+  for (Device& device : devices_) {
+    std::erase_if(device.rows, [this](const Row& row) { return row.index % stride_ != 0; });
+    device.next = (device.next + stride_ - 1) / stride_ * stride_;
+  }
+}
+
+void MemorySeries::finish(SimTime end) {
+  const Int128 time = end.since_start().picoseconds();
+  for (Device& device : devices_) {
+    emit_rows(device, time + 1);
+  }
+}
+
+void MemorySeries::write(const std::filesystem::path& folder) const {
+  struct Reference {
+    const Device* device;
+    const Row* row;
+  };
+  std::vector<Reference> rows;
+  for (const Device& device : devices_) {
+    for (const Row& row : device.rows) {
+      rows.push_back({&device, &row});
+    }
+  }
+  std::sort(rows.begin(), rows.end(), [](const Reference& a, const Reference& b) {
+    const UsageRecord& of_a = a.device->state;
+    const UsageRecord& of_b = b.device->state;
+    return std::tie(a.row->index, of_a.engine, of_a.device) <
+           std::tie(b.row->index, of_b.engine, of_b.device);
+  });
+  RowWriter file(folder / "memory.csv", header());
+  for (const auto& [device, row] : rows) {
+    append_seconds(file.row(), Duration::picoseconds(row->index * every_));
+    file.row() += ',';
+    append_integer(file.row(), number_of(device->state.engine));
+    file.row() += ',';
+    append_integer(file.row(), device->state.device);
+    append_ledger(file.row(), row->ledger);
+    file.row_done();
+  }
+  file.close();
+}
+
+}  // namespace tessera

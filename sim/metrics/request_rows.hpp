@@ -1,0 +1,39 @@
+// requests.csv and request_kv.csv.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tessera/engine/recorder.hpp"
+#include "tessera/metrics/output_folder.hpp"
+
+namespace tessera {
+
+// A row a request, in order of ending, ties by id: rows of one instant wait for the next.
+class RequestRows {
+ public:
+  explicit RequestRows(const std::filesystem::path& folder);
+  // Precondition: records come in order of ending.
+  void add(const RequestRecord& record);
+  void close();
+
+ private:
+  void write_waiting();
+
+  RowWriter file_;
+  std::vector<RequestRecord> waiting_;  // all of one instant
+};
+
+// A row a change of what a sequence's KV holds.
+class RequestKvRows {
+ public:
+  explicit RequestKvRows(const std::filesystem::path& folder);
+  void add(const RequestKvRecord& record);
+  void close() { file_.close(); }
+
+ private:
+  RowWriter file_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,112 @@
+#include "sim/metrics/request_totals.hpp"
+
+#include "tessera/core/contract.hpp"
+#include "tessera/core/decimal.hpp"
+
+namespace tessera {
+namespace {
+
+void check(const RequestRecord& record) {
+  const SimTime arrival = record.request.arrival;
+  const SimTime scheduled = record.scheduled.value_or(arrival);
+  const SimTime first_token = record.first_token.value_or(scheduled);
+  TESSERA_INVARIANT(arrival <= scheduled && scheduled <= first_token && first_token <= record.ended,
+                    "arrival <= scheduled <= first token <= finished");
+  TESSERA_INVARIANT(record.scheduled || !record.first_token,
+                    "a token comes from a scheduled request");
+  TESSERA_INVARIANT(record.kv_peak_written <= record.kv_peak_reserved, "written <= reserved");
+  TESSERA_INVARIANT(record.kv_wasted_byte_picoseconds >= 0, "waste is not negative");
+  TESSERA_INVARIANT(record.output <= record.request.output, "no request outgrows its output");
+  TESSERA_INVARIANT(record.first_token.has_value() == (record.output > Tokens{0}),
+                    "a request has a first token exactly if it has tokens");
+  if (record.status == RequestStatus::finished) {
+    TESSERA_INVARIANT(record.first_token.has_value(), "a finished request has tokens");
+  }
+  if (record.status == RequestStatus::rejected) {
+    TESSERA_INVARIANT(!record.scheduled, "a rejected request never ran");
+  }
+}
+
+bool keeps(const std::optional<Duration>& limit, const std::optional<Duration>& value) {
+  return !limit || !value || *value <= *limit;
+}
+
+bool keeps(const LatencyLimit& limit, Distribution& values) {
+  return keeps(limit.mean, values.mean()) && keeps(limit.median, values.percentile({50})) &&
+         keeps(limit.p90, values.percentile({90})) && keeps(limit.p95, values.percentile({95})) &&
+         keeps(limit.p99, values.percentile({99}));
+}
+
+}  // namespace
+
+void RequestTotals::add(const RequestRecord& record) {
+  check(record);
+  counts_.preemptions += record.num_preemptions;
+  counts_.preempted += record.num_preemptions > 0 ? 1 : 0;
+  switch (record.status) {
+    case RequestStatus::finished:
+      add_finished(record);
+      break;
+    case RequestStatus::rejected:
+      ++counts_.rejected;
+      counts_.prompt_too_long += record.reason == EndReason::prompt_too_long ? 1 : 0;
+      counts_.exceeds_pool += record.reason == EndReason::exceeds_pool ? 1 : 0;
+      break;
+    case RequestStatus::cancelled:
+      ++counts_.cancelled;
+      break;
+    case RequestStatus::timed_out:
+      ++counts_.timed_out;
+      break;
+    case RequestStatus::unfinished:
+      ++counts_.unfinished;
+      break;
+  }
+}
+
+void RequestTotals::add_finished(const RequestRecord& record) {
+  ++counts_.finished;
+  counts_.cut += record.reason == EndReason::length ? 1 : 0;
+  counts_.within_slo += keeps_limits(record) ? 1 : 0;
+  counts_.prompt_tokens += record.request.prompt.count();
+  counts_.output_tokens += record.output.count();
+  counts_.cached_tokens += record.cached.count();
+  if (const auto value = record.ttft()) {
+    ttft.add(*value);
+  }
+  if (const auto value = record.tpot()) {
+    tpot.add(*value);
+  }
+  if (const auto value = record.e2el()) {
+    e2el.add(*value);
+    normalized.add(divide_nearest(*value, record.output.count()));
+  }
+  if (record.scheduled) {
+    queue.add(*record.scheduled - record.request.arrival);
+  }
+}
+
+// A request of one token has no TPOT, and so keeps every limit on it.
+bool RequestTotals::keeps_limits(const RequestRecord& record) const {
+  return slo_ && keeps(slo_->ttft.each, record.ttft()) && keeps(slo_->tpot.each, record.tpot()) &&
+         keeps(slo_->e2el.each, record.e2el());
+}
+
+std::optional<double> RequestTotals::attainment() const {
+  const std::int64_t served = counts_.ended() - counts_.rejected;
+  if (!slo_ || served == 0) {
+    return std::nullopt;
+  }
+  return static_cast<double>(counts_.within_slo) / static_cast<double>(served);
+}
+
+std::optional<bool> RequestTotals::slo_met() {
+  const std::optional<double> share = attainment();
+  if (!share) {
+    return std::nullopt;
+  }
+  return *share >= slo_->attainment && keeps(slo_->ttft, ttft) && keeps(slo_->tpot, tpot) &&
+         keeps(slo_->e2el, e2el);
+}
+
+}  // namespace tessera

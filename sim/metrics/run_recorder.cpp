@@ -1,0 +1,222 @@
+#include "tessera/metrics/run_recorder.hpp"
+
+#include <optional>
+
+#include "sim/metrics/memory_series.hpp"
+#include "sim/metrics/request_rows.hpp"
+#include "sim/metrics/request_totals.hpp"
+#include "sim/metrics/step_rows.hpp"
+#include "sim/metrics/step_totals.hpp"
+#include "sim/metrics/summary.hpp"
+#include "sim/metrics/throughput_series.hpp"
+#include "sim/metrics/usage_totals.hpp"
+#include "tessera/core/contract.hpp"
+#include "tessera/core/decimal.hpp"
+
+namespace tessera {
+namespace {
+
+std::int64_t batch_limit(const PolicySpec& policy) {
+  return std::visit([](const auto& spec) { return spec.traits().max_num_seqs; }, policy);
+}
+
+Diagnostic widened(const std::string& file, Duration asked, Duration got) {
+  std::string text = "one row every ";
+  append_seconds(text, got);
+  text += " s instead of ";
+  append_seconds(text, asked);
+  text += " s, to stay within 10,000 rows";
+  return {Severity::note, {file, 0, 0}, text};
+}
+
+}  // namespace
+
+struct RunRecorder::State {
+  State(const Scenario& scenario_, const OutputFolder* folder_)
+      : scenario(scenario_),
+        folder(folder_),
+        requests(scenario_.slo),
+        usage(batch_limit(scenario_.engine.policy)) {}
+
+  void open_files();
+  void close_files();
+  void write_series();
+
+  const Scenario& scenario;
+  const OutputFolder* folder;
+
+  RequestTotals requests;
+  StepTotals steps;
+  UsageTotals usage;
+  NodeRecord node;
+  RunEnd end;
+
+  std::optional<RequestRows> request_rows;
+  std::optional<RequestKvRows> request_kv_rows;
+  std::optional<IterationRows> iteration_rows;
+  std::optional<StepRows> step_rows;
+  std::optional<MemorySeries> memory;
+  std::optional<ThroughputSeries> throughput;
+
+  Summary summary;
+  std::string json;
+  Diagnostics notes;
+};
+
+void RunRecorder::State::open_files() {
+  if (folder == nullptr) {
+    return;
+  }
+  const OutputSpec& output = scenario.output;
+  request_rows.emplace(folder->staging());
+  if (output.request_kv) {
+    request_kv_rows.emplace(folder->staging());
+  }
+  if (output.iterations) {
+    iteration_rows.emplace(folder->staging());
+  }
+  if (output.steps) {
+    step_rows.emplace(folder->staging(),
+                      node.engines > 1 ? EngineColumn::last : EngineColumn::absent);
+  }
+  if (output.memory) {
+    memory.emplace(output.memory->every, node.engines);
+  }
+  if (output.timeseries) {
+    throughput.emplace(output.timeseries->every, node.engines);
+  }
+}
+
+void RunRecorder::State::close_files() {
+  if (request_rows) {
+    request_rows->close();
+  }
+  if (request_kv_rows) {
+    request_kv_rows->close();
+  }
+  if (iteration_rows) {
+    iteration_rows->close();
+  }
+  if (step_rows) {
+    step_rows->close();
+  }
+}
+
+void RunRecorder::State::write_series() {
+  const OutputSpec& output = scenario.output;
+  if (throughput) {
+    throughput->finish(end.time);
+    throughput->write(folder->staging());
+    if (throughput->every() != output.timeseries->every) {
+      notes.push_back(widened("timeseries.csv", output.timeseries->every, throughput->every()));
+    }
+  }
+  if (memory) {
+    memory->finish(end.time);
+    memory->write(folder->staging());
+    if (memory->every() != output.memory->every) {
+      notes.push_back(widened("memory.csv", output.memory->every, memory->every()));
+    }
+  }
+}
+
+RunRecorder::RunRecorder(const Scenario& scenario, const OutputFolder* folder)
+    : state_(std::make_unique<State>(scenario, folder)) {}
+
+RunRecorder::~RunRecorder() = default;
+
+void RunRecorder::on_start(const NodeRecord& record) {
+  state_->node = record;
+  state_->open_files();
+}
+
+void RunRecorder::on_step(const StepRecord& record) {
+  const StepTokens tokens = state_->steps.add(record);
+  if (state_->throughput) {
+    state_->throughput->add_tokens(record.engine, record.end, tokens);
+  }
+  if (state_->iteration_rows) {
+    state_->iteration_rows->add(record);
+  }
+  if (state_->step_rows) {
+    state_->step_rows->add(record);
+  }
+}
+
+void RunRecorder::on_usage(const UsageRecord& record) {
+  record.ledger.audit();
+  TESSERA_INVARIANT(record.ledger.kv.largest_free <= record.ledger.kv.free(),
+                    "the longest free run is free");
+  state_->usage.add(record);
+  if (state_->memory) {
+    state_->memory->add(record);
+  }
+  if (state_->throughput) {
+    state_->throughput->add_usage(record);
+  }
+}
+
+void RunRecorder::on_request_end(const RequestRecord& record) {
+  state_->requests.add(record);
+  if (state_->throughput && record.status == RequestStatus::finished) {
+    state_->throughput->add_finished(record.engine, record.ended);
+  }
+  if (state_->request_rows) {
+    state_->request_rows->add(record);
+  }
+}
+
+void RunRecorder::on_request_kv(const RequestKvRecord& record) {
+  TESSERA_INVARIANT(record.written <= record.reserved, "written <= reserved");
+  if (state_->request_kv_rows) {
+    state_->request_kv_rows->add(record);
+  }
+}
+
+bool RunRecorder::wants_request_kv() const {
+  return state_->folder != nullptr && state_->scenario.output.request_kv;
+}
+
+void RunRecorder::on_end(const RunEnd& end) {
+  State& state = *state_;
+  state.end = end;
+  TESSERA_INVARIANT(state.requests.counts().ended() == end.source.requests,
+                    "arrived = finished + rejected + cancelled + timed out + unfinished");
+  TESSERA_INVARIANT(state.steps.iterations() == end.iterations, "every step is recorded");
+  state.usage.finish(end.time);
+  state.close_files();
+  state.write_series();
+  Measured measured{state.node,  state.end,   state.requests,
+                    state.steps, state.usage, state.scenario.slo.has_value()};
+  state.summary = make_summary(measured);
+  state.json = make_summary_json(measured, state.summary, state.scenario.name);
+}
+
+const Summary& RunRecorder::summary() const {
+  return state_->summary;
+}
+
+std::string RunRecorder::summary_csv() const {
+  std::string header;
+  std::string row;
+  for (const SummaryCell& number : state_->summary) {
+    header += (header.empty() ? "" : ",") + number.column;
+    // Every row but the first cell's starts with a comma, also when the first cell is empty.
+    row += (&number == state_->summary.data() ? "" : ",") + number.value;
+  }
+  return header + "\n" + row + "\n";
+}
+
+std::string RunRecorder::summary_json() const {
+  return state_->json;
+}
+
+const Diagnostics& RunRecorder::notes() const {
+  return state_->notes;
+}
+
+const NodeRecord& RunRecorder::node() const {
+  return state_->node;
+}
+
+}  // namespace tessera

@@ -1,0 +1,184 @@
+#include "sim/metrics/step_rows.hpp"
+
+#include "tessera/core/decimal.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr std::string_view iteration_columns =
+    "iteration,engine,start_s,end_s,batch_size,prefill_tokens,decode_tokens,context_tokens,"
+    "num_running,num_waiting,num_preempted,free_blocks,compute_ms,memory_ms,overhead_ms,link_ms";
+constexpr std::string_view step_columns =
+    "step,clock_start_s,clock_end_s,num_running_before,num_waiting_before,scheduled,preempted,"
+    "finished,free_blocks_after,total_blocks,cached_hit_tokens,num_swapped_before,admitted,"
+    "swapped_in,swapped_out,free_blocks_after_schedule,num_running_after,num_waiting_after,"
+    "num_tokens,hits,ignored,sched_s";
+constexpr std::size_t trace_decimals = 7;
+
+std::string step_header(EngineColumn engine_column) {
+  std::string header(step_columns);
+  if (engine_column == EngineColumn::last) {
+    header += ",engine";
+  }
+  return header;
+}
+
+void append_count(std::string& row, std::int64_t count) {
+  append_integer(row, count);
+  row += ',';
+}
+
+void append_blocks(std::string& row, const std::optional<Blocks>& blocks) {
+  if (blocks) {
+    append_integer(row, blocks->count());
+  }
+  row += ',';
+}
+
+void append_latency(std::string& row, Duration latency) {
+  append_milliseconds(row, latency);
+  row += ',';
+}
+
+// Exact text, filled up with zeros to the traces' seven decimals.
+void append_clock(std::string& row, SimTime time) {
+  const std::size_t start = row.size();
+  append_seconds(row, time.since_start());
+  std::size_t point = row.find('.', start);
+  if (point == std::string::npos) {
+    point = row.size();
+    row += '.';
+  }
+  const std::size_t decimals = row.size() - point - 1;
+  if (decimals < trace_decimals) {
+    row.append(trace_decimals - decimals, '0');
+  }
+}
+
+void append_ids(std::string& row, const std::vector<Sequence*>& sequences) {
+  bool first = true;
+  for (const Sequence* sequence : sequences) {
+    if (!first) {
+      row += ';';
+    }
+    first = false;
+    append_integer(row, number_of(sequence->request.id));
+  }
+  row += ',';
+}
+
+void append_scheduled(std::string& row, const std::vector<StepEntry>& entries) {
+  bool first = true;
+  for (const StepEntry& entry : entries) {
+    if (entry.withdrawn) {
+      continue;
+    }
+    if (!first) {
+      row += ';';
+    }
+    first = false;
+    append_integer(row, number_of(entry.sequence->request.id));
+    row += ':';
+    append_integer(row, entry.tokens.count());
+    row += entry.kind == EntryKind::prefill ? ":p" : entry.kind == EntryKind::decode ? ":d" : ":x";
+  }
+  row += ',';
+}
+
+void append_hits(std::string& row, const std::vector<CacheHit>& hits) {
+  bool first = true;
+  for (const CacheHit& hit : hits) {
+    if (!first) {
+      row += ';';
+    }
+    first = false;
+    append_integer(row, number_of(hit.sequence->request.id));
+    row += ':';
+    append_integer(row, hit.tokens.count());
+  }
+  row += ',';
+}
+
+Tokens hit_tokens(const std::vector<CacheHit>& hits) {
+  Tokens sum{0};
+  for (const CacheHit& hit : hits) {
+    sum += hit.tokens;
+  }
+  return sum;
+}
+
+std::int64_t batch_size(const Step& step) {
+  std::int64_t size = 0;
+  for (const StepEntry& entry : step.entries) {
+    size += entry.withdrawn ? 0 : 1;
+  }
+  return size;
+}
+
+}  // namespace
+
+IterationRows::IterationRows(const std::filesystem::path& folder)
+    : file_(folder / "iterations.csv", iteration_columns) {}
+
+void IterationRows::add(const StepRecord& record) {
+  const auto admitted = static_cast<std::int64_t>(record.step->admitted.size());
+  const auto preempted = static_cast<std::int64_t>(record.step->preempted.size());
+  std::string& row = file_.row();
+  append_count(row, record.iteration);
+  append_count(row, number_of(record.engine));
+  append_seconds(row, record.start.since_start());
+  row += ',';
+  append_seconds(row, record.end.since_start());
+  row += ',';
+  append_count(row, batch_size(*record.step));
+  append_count(row, record.shape.prefill_tokens.count());
+  append_count(row, record.shape.decode_sequences);
+  append_count(row, (record.shape.prefill_context + record.shape.decode_context).count());
+  append_count(row, record.before.running + admitted - preempted);
+  append_count(row, record.before.waiting - admitted + preempted);
+  append_count(row, preempted);
+  append_blocks(row, record.free_blocks_after_schedule);
+  append_latency(row, record.time.compute);
+  append_latency(row, record.time.memory);
+  append_latency(row, record.time.overhead);
+  append_milliseconds(row, record.time.link);
+  file_.row_done();
+}
+
+StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_column)
+    : file_(folder / "steps.csv", step_header(engine_column)), engine_column_(engine_column) {}
+
+void StepRows::add(const StepRecord& record) {
+  const Step& step = *record.step;
+  std::string& row = file_.row();
+  append_count(row, record.iteration);
+  append_clock(row, record.start);
+  row += ',';
+  append_clock(row, record.end);
+  row += ',';
+  append_count(row, record.before.running);
+  append_count(row, record.before.waiting);
+  append_scheduled(row, step.entries);
+  append_ids(row, step.preempted);
+  append_ids(row, *record.finished);
+  append_blocks(row, record.free_blocks_after);
+  append_blocks(row, record.total_blocks);
+  append_count(row, hit_tokens(step.hits).count());
+  append_count(row, record.before.swapped);
+  append_ids(row, step.admitted);
+  row += ",,";  // swapped in, swapped out: no policy here swaps
+  append_blocks(row, record.free_blocks_after_schedule);
+  append_count(row, record.after.running);
+  append_count(row, record.after.waiting);
+  append_count(row, step.tokens.count());
+  append_hits(row, step.hits);
+  row += ',';  // ignored: a request that can never fit is rejected before it is queued
+  append_clock(row, record.scheduled);
+  if (engine_column_ == EngineColumn::last) {
+    row += ',';
+    append_integer(row, number_of(record.engine));
+  }
+  file_.row_done();
+}
+
+}  // namespace tessera

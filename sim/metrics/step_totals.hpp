@@ -1,0 +1,54 @@
+// What the steps did: their number, what bounded their time, the gaps between tokens, and the work
+// that preemption made them do again.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/metrics/distribution.hpp"
+#include "tessera/engine/recorder.hpp"
+
+namespace tessera {
+
+// Tokens that a step brought.
+struct StepTokens {
+  std::int64_t sampled = 0;
+  std::int64_t prompts = 0;  // prompt tokens of the sequences that sampled their first token
+};
+
+class StepTotals {
+ public:
+  // Checks what must hold of a step's record, and counts it.
+  StepTokens add(const StepRecord& record);
+
+  [[nodiscard]] std::int64_t iterations() const { return iterations_; }
+  [[nodiscard]] const StepTime& time() const { return time_; }
+  [[nodiscard]] Duration busy() const { return busy_; }
+  [[nodiscard]] std::int64_t preemptions() const { return preemptions_; }
+  // Tokens computed more than once: of preempted sequences.
+  [[nodiscard]] std::int64_t recomputed_tokens() const { return recomputed_; }
+
+  // Gaps between consecutive tokens of one request, of all requests.
+  Distribution itl;
+
+ private:
+  // What is remembered of the sequence in a slot of an engine's table.
+  struct Slot {
+    std::optional<RequestId> request;
+    Tokens computed{0};  // the most entries that it ever had
+    std::optional<SimTime> last_token;
+  };
+
+  Slot& slot_of(EngineId engine, const Sequence& sequence);
+  void count_recomputed(Slot& slot, const StepEntry& entry);
+
+  std::vector<std::vector<Slot>> slots_;  // by engine
+  std::vector<SimTime> last_end_;         // by engine
+  std::int64_t iterations_ = 0;
+  StepTime time_;
+  Duration busy_;
+  std::int64_t preemptions_ = 0;
+  std::int64_t recomputed_ = 0;
+};
+
+}  // namespace tessera

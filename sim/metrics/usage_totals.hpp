@@ -1,0 +1,86 @@
+// What held the devices' memory, and where the requests were, weighted by time over the run.
+// Integrals are exact: bytes × picoseconds, sequences × picoseconds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "tessera/engine/recorder.hpp"
+
+namespace tessera {
+
+// Why no more requests ran, by what was seen at each moment.
+enum class Limit {
+  idle,         // nothing ran and nothing waited
+  arrivals,     // some ran, none waited
+  batch_limit,  // some waited, and as many ran as may
+  admission     // some waited although fewer ran than may: for memory, or for the step's tokens
+};
+template <>
+struct EnumNames<Limit> {
+  static constexpr std::array<std::string_view, 4> names{"idle", "arrivals", "batch_limit",
+                                                         "admission"};
+};
+inline constexpr std::size_t num_limits = EnumNames<Limit>::names.size();
+
+class UsageTotals {
+ public:
+  explicit UsageTotals(std::int64_t max_num_seqs) : max_num_seqs_(max_num_seqs) {}
+
+  // Precondition: records of one device come in order of time.
+  void add(const UsageRecord& record);
+  // Accounts for what is held up to the end of the run. Call once.
+  void finish(SimTime end);
+
+  // ∫ of each ledger class, in the order of DeviceLedger::class_names, over all devices.
+  [[nodiscard]] Int128 class_integral(std::size_t index) const { return classes_[index]; }
+  [[nodiscard]] Int128 outside() const { return outside_; }
+  [[nodiscard]] Int128 capacity() const { return capacity_; }
+  [[nodiscard]] Int128 pool() const { return pool_; }
+  [[nodiscard]] Int128 reserved() const { return reserved_; }
+  [[nodiscard]] Int128 wasted() const { return wasted_; }
+  [[nodiscard]] Int128 free() const { return free_; }
+  [[nodiscard]] Int128 largest_free() const { return largest_free_; }
+  [[nodiscard]] Int128 running() const { return running_; }
+  [[nodiscard]] Int128 waiting() const { return waiting_; }
+  // Picoseconds, over all engines.
+  [[nodiscard]] Int128 time_at(Limit limit) const {
+    return limits_[static_cast<std::size_t>(limit)];
+  }
+  [[nodiscard]] Int128 engine_time() const;
+  [[nodiscard]] std::int64_t max_running() const { return max_running_; }
+  // Of all devices together, at one moment.
+  [[nodiscard]] Bytes peak_reserved() const { return peak_reserved_; }
+
+ private:
+  void accumulate(const UsageRecord& state, SimTime until);
+  void accumulate_queues(const QueueSizes& queues, Int128 time);
+
+  std::int64_t max_num_seqs_;
+  std::vector<UsageRecord> current_;  // one a device
+  std::array<Int128, DeviceLedger::num_classes> classes_{};
+  Int128 outside_ = 0;
+  Int128 capacity_ = 0;
+  Int128 pool_ = 0;
+  Int128 reserved_ = 0;
+  Int128 wasted_ = 0;
+  Int128 free_ = 0;
+  Int128 largest_free_ = 0;
+  Int128 running_ = 0;
+  Int128 waiting_ = 0;
+  std::array<Int128, num_limits> limits_{};
+  std::int64_t max_running_ = 0;
+  Bytes reserved_now_{0};
+  Bytes peak_reserved_{0};
+};
+
+// The place of a ledger class in DeviceLedger::class_names. Precondition: there is one.
+[[nodiscard]] std::size_t class_index(std::string_view name);
+
+// Sums of integers divided by time, rounded to whole bytes so that the rounded parts still sum to
+// the rounded whole (largest remainders first, ties in order). Precondition: time > 0.
+[[nodiscard]] std::array<Bytes, DeviceLedger::num_classes> mean_classes(const UsageTotals& totals,
+                                                                        Duration time);
+
+}  // namespace tessera

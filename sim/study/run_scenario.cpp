@@ -1,0 +1,85 @@
+#include <array>
+#include <chrono>
+#include <ctime>
+
+#include "sim/study/sha256.hpp"
+#include "tessera/core/decimal.hpp"
+#include "tessera/core/version.hpp"
+#include "tessera/engine/simulate.hpp"
+#include "tessera/metrics/json_writer.hpp"
+#include "tessera/study/run.hpp"
+
+namespace tessera {
+namespace {
+
+// The clock on the wall, which only the manifest may show.
+class Stopwatch {
+ public:
+  [[nodiscard]] std::string started_at() const {
+    std::tm utc{};
+    std::array<char, 32> text{};
+    gmtime_r(&calendar_, &utc);
+    const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return {text.data(), length};
+  }
+  [[nodiscard]] std::string seconds() const {
+    const auto passed = std::chrono::steady_clock::now() - start_;
+    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(passed).count();
+    std::string text;
+    append_seconds(text, Duration::microseconds(microseconds));
+    return text;
+  }
+
+ private:
+  std::time_t calendar_ = std::time(nullptr);
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string manifest(const Scenario& scenario, const std::string& yaml, const RunOrigin& origin,
+                     const Stopwatch& stopwatch) {
+  JsonWriter json;
+  json.string("tessera_version", version());
+  json.string("git_hash", git_hash());
+  json.string("name", scenario.name);
+  json.value("seed", std::to_string(scenario.seed));
+  json.string("scenario_sha256", sha256(yaml));
+  json.open_array("argv");
+  for (const std::string& argument : origin.arguments) {
+    json.element(argument);
+  }
+  json.close();
+  json.string("started_at", stopwatch.started_at());
+  json.value("wall_time_s", stopwatch.seconds());
+  return json.finish();
+}
+
+}  // namespace
+
+RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
+                       const RunOrigin& origin) {
+  const Stopwatch stopwatch;
+  const Scenario& scenario = loaded.scenario;
+  RunRecorder recorder(scenario, folder);
+  RunResult result;
+  simulate(scenario, recorder, result.notes);
+  result.summary = recorder.summary();
+  result.node = recorder.node();
+  result.notes.insert(result.notes.end(), recorder.notes().begin(), recorder.notes().end());
+  if (folder != nullptr) {
+    const std::string yaml = resolved_yaml(scenario);
+    folder->write("summary.csv", recorder.summary_csv());
+    folder->write("summary.json", recorder.summary_json());
+    folder->write("scenario.resolved.yaml", yaml);
+    folder->write("manifest.json", manifest(scenario, yaml, origin, stopwatch));
+    if (scenario.output.trace) {
+      Diagnostic missing;
+      missing.severity = Severity::warning;
+      missing.place.file = "trace.json";
+      missing.message = "this version writes no Perfetto trace";
+      result.notes.push_back(missing);
+    }
+  }
+  return result;
+}
+
+}  // namespace tessera
