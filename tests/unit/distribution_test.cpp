@@ -1,0 +1,136 @@
+// Percentiles and means of latencies, against sorting everything.
+#include "sim/metrics/distribution.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/core/random.hpp"
+
+namespace tessera {
+namespace {
+
+Duration ps(std::int64_t n) {
+  return Duration::picoseconds(n);
+}
+
+// The definition: linear between the two values around rank (n − 1)·p, to the nearest picosecond.
+std::int64_t naive_percentile(std::vector<std::int64_t> values, std::int64_t hundredths) {
+  std::sort(values.begin(), values.end());
+  const auto position = static_cast<std::int64_t>(values.size() - 1) * hundredths;
+  const auto rank = static_cast<std::size_t>(position / 100);
+  if (position % 100 == 0) {
+    return values[rank];
+  }
+  const Int128 step = values[rank + 1] - values[rank];
+  return values[rank] + static_cast<std::int64_t>((2 * step * (position % 100) + 100) / 200);
+}
+
+TEST(Distribution, IsUndefinedWithoutValues) {
+  Distribution none;
+  EXPECT_EQ(none.count(), 0);
+  EXPECT_FALSE(none.mean());
+  EXPECT_FALSE(none.max());
+  EXPECT_FALSE(none.percentile({50}));
+}
+
+TEST(Distribution, OfOneValueIsThatValue) {
+  Distribution one;
+  one.add(ps(7));
+  for (const std::int64_t p : {0, 50, 99, 100}) {
+    EXPECT_EQ(one.percentile({p}), ps(7));
+  }
+  EXPECT_EQ(one.mean(), ps(7));
+}
+
+TEST(Distribution, InterpolatesLinearly) {
+  Distribution values;
+  for (const std::int64_t v : {40, 10, 30, 20}) {
+    values.add(ps(v));
+  }
+  EXPECT_EQ(values.percentile({50}), ps(25));
+  EXPECT_EQ(values.percentile({90}), ps(37));
+  EXPECT_EQ(values.percentile({99}), ps(40));  // 39.7 to the nearest picosecond
+  EXPECT_EQ(values.percentile({0}), ps(10));
+  EXPECT_EQ(values.percentile({100}), ps(40));
+  EXPECT_EQ(values.max(), ps(40));
+}
+
+TEST(Distribution, CountsTimesLikeRepeatedValues) {
+  Distribution once;
+  Distribution repeated;
+  for (const auto& [value, times] : {std::pair{5, 3}, {9, 1}, {5, 2}, {1, 4}}) {
+    once.add(ps(value), times);
+    for (int i = 0; i < times; ++i) {
+      repeated.add(ps(value));
+    }
+  }
+  EXPECT_EQ(once.count(), 10);
+  EXPECT_EQ(once.mean(), repeated.mean());
+  for (std::int64_t p = 0; p <= 100; ++p) {
+    EXPECT_EQ(once.percentile({p}), repeated.percentile({p})) << p;
+  }
+}
+
+TEST(Distribution, EqualsSortingEverything) {
+  RandomStream random(3, "values");
+  for (int round = 0; round < 50; ++round) {
+    Distribution values(64);
+    std::vector<std::int64_t> all;
+    // Few distinct values, so that the limit of 64 pairs is met and merging alone keeps within it.
+    const std::uint64_t distinct = 1 + random() % 30;
+    for (int i = 0; i < 500; ++i) {
+      all.push_back(static_cast<std::int64_t>(random() % distinct) * 1'000'003);
+      values.add(ps(all.back()));
+    }
+    ASSERT_TRUE(values.exact());
+    for (std::int64_t p = 0; p <= 100; ++p) {
+      ASSERT_EQ(values.percentile({p}), ps(naive_percentile(all, p))) << p;
+    }
+  }
+}
+
+TEST(Distribution, MayBeAskedBetweenAdditions) {
+  Distribution values;
+  values.add(ps(10));
+  values.add(ps(5));
+  EXPECT_EQ(values.percentile({50}), ps(8));  // 7.5, ties upwards
+  values.add(ps(1));
+  EXPECT_EQ(values.percentile({50}), ps(5));
+}
+
+TEST(Distribution, BeyondItsLimitIsWithinOneThousandth) {
+  RandomStream random(4, "values");
+  Distribution values(1000);
+  std::vector<std::int64_t> all;
+  Int128 sum = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    // Spread over many magnitudes, from picoseconds to days.
+    all.push_back(static_cast<std::int64_t>(random() >> (1 + random() % 62)));
+    sum += all.back();
+    values.add(ps(all.back()));
+  }
+  EXPECT_FALSE(values.exact());
+  EXPECT_EQ(values.count(), 20'000);
+  EXPECT_EQ(values.mean()->picoseconds(), (2 * sum + 20'000) / 40'000);
+  for (std::int64_t p = 0; p <= 100; ++p) {
+    const auto exact = static_cast<double>(naive_percentile(all, p));
+    const auto got = static_cast<double>(values.percentile({p})->picoseconds());
+    EXPECT_LE(std::fabs(got - exact), 0.001 * exact + 1.0) << p;
+  }
+  EXPECT_EQ(values.percentile({0}), ps(*std::min_element(all.begin(), all.end())));
+  EXPECT_EQ(values.percentile({100}), ps(*std::max_element(all.begin(), all.end())));
+}
+
+TEST(Distribution, HoldsLatenciesOfYears) {
+  Distribution values;
+  values.add(ps(1));
+  values.add(Duration::seconds(Int128{40} * 365 * 86'400));
+  EXPECT_EQ(values.max(), Duration::seconds(Int128{40} * 365 * 86'400));
+  EXPECT_EQ(values.percentile({0}), ps(1));
+  EXPECT_FALSE(values.exact());
+}
+
+}  // namespace
+}  // namespace tessera
