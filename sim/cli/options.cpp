@@ -35,7 +35,9 @@ std::string unknown_option_message(const std::string& given, const po::options_d
 
 GivenOptions::GivenOptions(po::variables_map values) : values_(std::move(values)) {}
 
-bool GivenOptions::has(const std::string& name) const { return values_.count(name) > 0; }
+bool GivenOptions::has(const std::string& name) const {
+  return values_.count(name) > 0;
+}
 
 std::optional<std::string> GivenOptions::text(const std::string& name) const {
   if (!has(name)) {
@@ -67,7 +69,9 @@ std::optional<std::int64_t> GivenOptions::number(const std::string& name, std::i
   return value;
 }
 
-std::vector<std::string> GivenOptions::positionals() const { return texts(positional_name); }
+std::vector<std::string> GivenOptions::positionals() const {
+  return texts(positional_name);
+}
 
 VerbOptions::VerbOptions(VerbHelp help)
     : help_(std::move(help)), options_("Options", help_width, help_width / 2) {

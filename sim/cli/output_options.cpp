@@ -21,8 +21,8 @@ std::unique_ptr<OutputFolder> output_folder(const GivenOptions& given) {
   if (path->empty()) {
     throw WrongUsage("-o needs the name of a folder");
   }
-  return std::make_unique<OutputFolder>(
-      *path, given.has("force") ? IfExists::replace : IfExists::refuse);
+  return std::make_unique<OutputFolder>(*path,
+                                        given.has("force") ? IfExists::replace : IfExists::refuse);
 }
 
 }  // namespace tessera

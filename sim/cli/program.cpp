@@ -35,7 +35,9 @@ constexpr std::array<Verb, 5> verbs{{
 }};
 
 void print_overview() {
-  print("tessera simulates one LLM serving node: its batches, its time, every byte of its memory.\n\n");
+  print(
+      "tessera simulates one LLM serving node: its batches, its time, every byte of its "
+      "memory.\n\n");
   print("Usage: tessera VERB [arguments]\n\nVerbs:\n");
   for (const Verb& verb : verbs) {
     std::string line = "  " + std::string(verb.name);

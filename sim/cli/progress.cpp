@@ -51,7 +51,8 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   const std::string empty(static_cast<std::size_t>(bar_width) - filled, '.');
   const bool colour = colour_wanted();
   std::string line = erase_line;
-  line += "[" + std::string(colour ? "\033[32m" : "") + full + (colour ? "\033[0m" : "") + empty + "] ";
+  line +=
+      "[" + std::string(colour ? "\033[32m" : "") + full + (colour ? "\033[0m" : "") + empty + "] ";
   line += grouped(done) + "/" + grouped(total) + " " + what_ + ", " + three_digits(rate) + "/s";
   if (done > 0) {
     line += ", " + human_seconds(static_cast<double>(total - done) / rate) + " left";
@@ -59,6 +60,8 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   draw(line);
 }
 
-bool stdout_takes_colour() { return isatty(STDOUT_FILENO) == 1 && colour_wanted(); }
+bool stdout_takes_colour() {
+  return isatty(STDOUT_FILENO) == 1 && colour_wanted();
+}
 
 }  // namespace tessera

@@ -1,5 +1,7 @@
 // tessera run: one scenario, its answer, its files.
 
+#include "tessera/study/run.hpp"
+
 #include "sim/cli/answer.hpp"
 #include "sim/cli/interruption.hpp"
 #include "sim/cli/notes.hpp"
@@ -7,7 +9,6 @@
 #include "sim/cli/scenario_options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
-#include "tessera/study/run.hpp"
 
 namespace tessera {
 namespace {

@@ -1,5 +1,7 @@
 // tessera sweep: a table of runs, one for every combination of some values.
 
+#include "tessera/study/sweep.hpp"
+
 #include <algorithm>
 #include <thread>
 
@@ -11,7 +13,6 @@
 #include "sim/cli/sweep_table.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
-#include "tessera/study/sweep.hpp"
 
 namespace tessera {
 namespace {
@@ -24,15 +25,15 @@ VerbOptions sweep_options() {
       .about = "Runs every combination of the values of the scenario's 'sweep:' mapping and of "
                "--vary, which replaces\nor adds an axis. Rows come in the order of the grid, the "
                "last axis changing fastest.",
-      .examples =
-          "  tessera sweep scenarios/demo.yaml -j 2 -o out/s\n"
-          "  tessera sweep scenarios/t4_llama7b_int8.yaml --vary "
-          "engine.policy.max_num_seqs=1,2,4,8,16\n"
-          "  tessera sweep --model opt-2.7b --vary engine.kv_cache.kind=paged,contiguous "
-          "--vary seed=1,2,3\n",
+      .examples = "  tessera sweep scenarios/demo.yaml -j 2 -o out/s\n"
+                  "  tessera sweep scenarios/t4_llama7b_int8.yaml --vary "
+                  "engine.policy.max_num_seqs=1,2,4,8,16\n"
+                  "  tessera sweep --model opt-2.7b --vary engine.kv_cache.kind=paged,contiguous "
+                  "--vary seed=1,2,3\n",
   });
   options
-      .repeatable("vary", "PATH=V1,V2", "an axis: a path and its values, split at commas outside brackets")
+      .repeatable("vary", "PATH=V1,V2",
+                  "an axis: a path and its values, split at commas outside brackets")
       .value("jobs,j", "N", "threads (default: as many as the machine runs at once)")
       .flag("dry-run", "validate and list the points; run nothing");
   add_scenario_options(options);
@@ -61,8 +62,8 @@ int dry_run(const SweepPlan& plan) {
 std::vector<SweepRow> run_points(const SweepPlan& plan, const GivenOptions& given,
                                  const OutputFolder* folder, const Invocation& invocation) {
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  ProgressBar bar("points", given.has("quiet") ? ProgressBar::Show::never
-                                               : ProgressBar::Show::if_terminal);
+  ProgressBar bar("points",
+                  given.has("quiet") ? ProgressBar::Show::never : ProgressBar::Show::if_terminal);
   return run_sweep(plan, {.threads = given.number("jobs", 1, most_threads).value_or(cores),
                           .folder = folder,
                           .origin = {invocation.command_line},
@@ -108,8 +109,7 @@ int sweep_verb(const Invocation& invocation) {
   for (const std::string& text : given->texts("vary")) {
     varied.push_back(parse_axis(text));
   }
-  const SweepPlan plan =
-      plan_sweep(scenario_text(*given), scenario_overrides(*given), varied);
+  const SweepPlan plan = plan_sweep(scenario_text(*given), scenario_overrides(*given), varied);
   if (given->has("dry-run")) {
     return dry_run(plan);
   }
@@ -123,8 +123,8 @@ int sweep_verb(const Invocation& invocation) {
   }
   print(sweep_table(plan, rows));
   if (const auto folder = given->text("output")) {
-    print("\nThe table with every column is " + *folder + "/summary.csv; each point's files are in " +
-          *folder + "/runs/\n");
+    print("\nThe table with every column is " + *folder +
+          "/summary.csv; each point's files are in " + *folder + "/runs/\n");
   }
   if (!given->has("quiet")) {
     print_all_notes(plan, rows);

@@ -7,7 +7,9 @@
 
 namespace tessera {
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void complain(std::string_view message) {
   const std::string line = "tessera: " + std::string(message) + "\n";
@@ -81,7 +83,9 @@ std::string human_seconds(double seconds) {
   return grouped(whole / day) + " d " + std::to_string(whole % day / hour) + " h";
 }
 
-std::string percent(double fraction) { return fixed(fraction * 100.0, 1) + " %"; }
+std::string percent(double fraction) {
+  return fixed(fraction * 100.0, 1) + " %";
+}
 
 std::string counted(std::int64_t number, std::string_view noun) {
   return grouped(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
@@ -91,7 +95,9 @@ void Table::column(std::string heading, Align align) {
   columns_.push_back({std::move(heading), align});
 }
 
-void Table::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::row(std::vector<std::string> cells) {
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::text() const {
   std::vector<std::size_t> widths;

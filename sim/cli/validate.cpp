@@ -26,20 +26,20 @@ std::string memory_line(const Scenario& scenario) {
 }
 
 template <class Variant>
-std::string kind_of(const Variant& spec) {
+std::string name_of_kind(const Variant& spec) {
   return std::visit([](const auto& alternative) { return std::string(alternative.kind); }, spec);
 }
 
 std::string workload_line(const Scenario& scenario) {
-  std::string line = kind_of(scenario.workload.arrivals) + " arrivals";
+  std::string line = name_of_kind(scenario.workload.arrivals) + " arrivals";
   if (scenario.workload.requests) {
     line += ", " + counted(*scenario.workload.requests, "request");
   }
   if (scenario.workload.duration) {
     line += ", for " + human_seconds(scenario.workload.duration->to_seconds());
   }
-  return line + "; policy " + kind_of(scenario.engine.policy) + " over " +
-         kind_of(scenario.engine.kv_cache) + " KV, cost " + kind_of(scenario.cost);
+  return line + "; policy " + name_of_kind(scenario.engine.policy) + " over " +
+         name_of_kind(scenario.engine.kv_cache) + " KV, cost " + name_of_kind(scenario.cost);
 }
 
 // Names every point that cannot run; how many these are.

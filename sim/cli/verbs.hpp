@@ -9,7 +9,7 @@ namespace tessera {
 
 // What a verb is called with.
 struct Invocation {
-  std::vector<std::string> command_line;  // argv, as manifests keep it
+  std::vector<std::string> command_line;   // argv, as manifests keep it
   std::span<const std::string> arguments;  // those after the verb
 };
 

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <thread>
 
-#include "tessera/core/contract.hpp"
 #include "sim/study/one_line.hpp"
 #include "sim/study/sweep_manifest.hpp"
+#include "tessera/core/contract.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {
@@ -129,8 +129,8 @@ std::vector<SweepRow> run_sweep(const SweepPlan& plan, const SweepExecution& exe
     make_folder(execution.folder->staging() / "runs");
   }
   Sweep sweep(plan, execution);
-  const auto threads = std::clamp<std::int64_t>(execution.threads, 1,
-                                                static_cast<std::int64_t>(plan.points.size()));
+  const auto threads =
+      std::clamp<std::int64_t>(execution.threads, 1, static_cast<std::int64_t>(plan.points.size()));
   {
     std::vector<std::jthread> workers;
     for (std::int64_t i = 1; i < threads; ++i) {
@@ -142,8 +142,7 @@ std::vector<SweepRow> run_sweep(const SweepPlan& plan, const SweepExecution& exe
   if (execution.folder != nullptr) {
     execution.folder->write("summary.csv", sweep_csv(plan, rows));
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-    execution.folder->write("manifest.json",
-                            sweep_manifest(plan, rows, execution, wall.count()));
+    execution.folder->write("manifest.json", sweep_manifest(plan, rows, execution, wall.count()));
   }
   return rows;
 }

@@ -48,7 +48,7 @@ Workplace::~Workplace() {
 Finished Workplace::run(const std::vector<std::string>& arguments,
                         const Circumstances& circumstances) const {
   const std::string out =
-      circumstances.stdout_path.empty() ? captured_ / "out" : circumstances.stdout_path;
+      circumstances.stdout_path.empty() ? (captured_ / "out").string() : circumstances.stdout_path;
   const std::string err = captured_ / "err";
   std::vector<std::string> words{TESSERA_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());

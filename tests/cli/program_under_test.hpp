@@ -14,7 +14,7 @@ struct Finished {
 };
 
 struct Circumstances {
-  std::string stdout_path;              // empty: captured
+  std::string stdout_path;                 // empty: captured
   unsigned long long file_size_limit = 0;  // 0: none
 };
 

@@ -38,9 +38,10 @@ class CliRun : public ::testing::Test {
 TEST_F(CliRun, OpensWithTheMemoryAndEndsWithTheAnswer) {
   const Finished run = place.run({"run", "small.yaml"});
   EXPECT_EQ(run.status, 0) << run.err;
-  EXPECT_THAT(run.out, AllOf(HasSubstr("Available KV cache memory: "), HasSubstr("GPU KV cache size: "),
-                             ContainsRegex("Maximum concurrency for 2,048 tokens per request: "
-                                           "[0-9]+\\.[0-9][0-9]x\n")));
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("Available KV cache memory: "), HasSubstr("GPU KV cache size: "),
+                    ContainsRegex("Maximum concurrency for 2,048 tokens per request: "
+                                  "[0-9]+\\.[0-9][0-9]x\n")));
   EXPECT_THAT(run.out, ContainsRegex("\n[0-9.,]+ requests/s, [0-9.,]+ output tokens/s: 40 of 40 "
                                      "requests finished in [0-9.]+ s\n"));
   for (const char* latency : {"TTFT", "TPOT", "ITL", "E2EL"}) {
@@ -57,10 +58,11 @@ TEST_F(CliRun, NeedsNoScenarioFile) {
 }
 
 TEST_F(CliRun, ShortcutsEqualTheirSettings) {
-  const Finished shortcut = place.run({"run", "small.yaml", "--rate", "3", "--seed", "5", "--requests",
-                                       "30", "--model", "opt-1.3b"});
-  const Finished set = place.run({"run", "small.yaml", "--set", "workload.arrivals.rate=3 /s", "--set",
-                                  "seed=5", "--set", "workload.requests=30", "--set", "model=opt-1.3b"});
+  const Finished shortcut = place.run({"run", "small.yaml", "--rate", "3", "--seed", "5",
+                                       "--requests", "30", "--model", "opt-1.3b"});
+  const Finished set =
+      place.run({"run", "small.yaml", "--set", "workload.arrivals.rate=3 /s", "--set", "seed=5",
+                 "--set", "workload.requests=30", "--set", "model=opt-1.3b"});
   EXPECT_EQ(shortcut.status, 0) << shortcut.err;
   EXPECT_EQ(shortcut.out, set.out);
 }
@@ -69,8 +71,8 @@ TEST_F(CliRun, WritesTheFilesOfARun) {
   const Finished run = place.run({"run", "small.yaml", "-o", "out/a"});
   ASSERT_EQ(run.status, 0) << run.err;
   const auto files = place.files_below("out/a");
-  for (const char* file : {"summary.csv", "summary.json", "requests.csv", "timeseries.csv", "memory.csv",
-                           "scenario.resolved.yaml", "manifest.json"}) {
+  for (const char* file : {"summary.csv", "summary.json", "requests.csv", "timeseries.csv",
+                           "memory.csv", "scenario.resolved.yaml", "manifest.json"}) {
     EXPECT_THAT(files, Contains(file));
   }
   EXPECT_THAT(files, Not(Contains("iterations.csv")));
@@ -79,7 +81,8 @@ TEST_F(CliRun, WritesTheFilesOfARun) {
 }
 
 TEST_F(CliRun, TwiceTheSameGivesTheSameBytes) {
-  const std::vector<std::string> all{"--set", "output.iterations=true", "--set", "output.steps=true",
+  const std::vector<std::string> all{"--set", "output.iterations=true",
+                                     "--set", "output.steps=true",
                                      "--set", "output.request_kv=true"};
   for (const char* folder : {"a", "b"}) {
     std::vector<std::string> arguments{"run", "small.yaml", "-o", folder};
@@ -121,9 +124,8 @@ TEST_F(CliRun, AMissingOrUnreadableScenarioIs66) {
 }
 
 TEST_F(CliRun, AMissingTraceIs66AndLeavesNothing) {
-  const Finished missing =
-      place.run({"run", "small.yaml", "-o", "out", "--set",
-                 "workload.arrivals={kind: trace, file: no-such-trace.csv}"});
+  const Finished missing = place.run({"run", "small.yaml", "-o", "out", "--set",
+                                      "workload.arrivals={kind: trace, file: no-such-trace.csv}"});
   EXPECT_EQ(missing.status, 66) << missing.err;
   EXPECT_THAT(missing.err, HasSubstr("no-such-trace.csv"));
   EXPECT_TRUE(left_behind().empty());
@@ -134,10 +136,9 @@ TEST_F(CliRun, ABadTraceIs65WithItsLineAndLeavesNothing) {
               "TIMESTAMP,ContextTokens,GeneratedTokens\n"
               "2023-11-16 18:15:46.6805900,374,44\n"
               "2023-11-16 18:15:50.9951690,many,109\n");
-  const Finished bad = place.run({"run", "small.yaml", "-o", "out", "--set",
-                                  "workload.arrivals={kind: trace, file: bad.csv}", "--set",
-                                  "workload.prompt_tokens=null", "--set",
-                                  "workload.output_tokens=null"});
+  const Finished bad = place.run(
+      {"run", "small.yaml", "-o", "out", "--set", "workload.arrivals={kind: trace, file: bad.csv}",
+       "--set", "workload.prompt_tokens=null", "--set", "workload.output_tokens=null"});
   EXPECT_EQ(bad.status, 65) << bad.err;
   EXPECT_THAT(bad.err, HasSubstr("bad.csv:3"));
   EXPECT_FALSE(fs::exists(place.path() / "out"));
@@ -200,7 +201,8 @@ TEST_F(CliRun, AModelThatDoesNotFitIs65WithTheMissingBytes) {
 }
 
 TEST_F(CliRun, ValidateSaysEverythingAtOnce) {
-  place.write("bad.yaml", "hardware: {gpu: t5}\nmodel: llama-7b\nengin: {}\nworkload:\n  requests: -1\n");
+  place.write("bad.yaml",
+              "hardware: {gpu: t5}\nmodel: llama-7b\nengin: {}\nworkload:\n  requests: -1\n");
   const Finished bad = place.run({"validate", "bad.yaml"});
   EXPECT_EQ(bad.status, 65);
   EXPECT_EQ(bad.out, "");
@@ -221,8 +223,9 @@ TEST_F(CliRun, ValidateChecksThePointsOfASweep) {
 }
 
 TEST_F(CliRun, RejectedRequestsAreResults) {
-  const Finished run = place.run({"run", "small.yaml", "--set",
-                                  "workload.prompt_tokens={kind: lognormal, median: 900, sigma: 1}"});
+  const Finished run =
+      place.run({"run", "small.yaml", "--set",
+                 "workload.prompt_tokens={kind: lognormal, median: 900, sigma: 1}"});
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.out, ContainsRegex("rejected"));
 }

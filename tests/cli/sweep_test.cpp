@@ -52,8 +52,9 @@ class CliSweep : public ::testing::Test {
 };
 
 TEST_F(CliSweep, RowsAreTheGridWithTheLastAxisFastest) {
-  const Finished sweep = place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=8,2",
-                                    "--vary", "seed=5,6,7", "-o", "out", "-j", "2"});
+  const Finished sweep =
+      place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=8,2", "--vary",
+                 "seed=5,6,7", "-o", "out", "-j", "2"});
   ASSERT_EQ(sweep.status, 0) << sweep.err;
   EXPECT_THAT(first_cells(place.read("out/summary.csv"), 5),
               ElementsAre("point,engine.policy.max_num_seqs,seed,status,reason", "0000,8,5,done,",
@@ -68,9 +69,10 @@ TEST_F(CliSweep, RowsAreTheGridWithTheLastAxisFastest) {
 
 TEST_F(CliSweep, ThreadsDoNotChangeAByte) {
   for (const char* jobs : {"1", "2", "5"}) {
-    const Finished sweep = place.run({"sweep", "small.yaml", "--vary", "seed=1,2,3,4", "--vary",
-                                      "engine.kv_cache={kind: contiguous, reserve: max},{kind: paged}",
-                                      "-j", jobs, "-o", std::string("out") + jobs});
+    const Finished sweep =
+        place.run({"sweep", "small.yaml", "--vary", "seed=1,2,3,4", "--vary",
+                   "engine.kv_cache={kind: contiguous, reserve: max},{kind: paged}", "-j", jobs,
+                   "-o", std::string("out") + jobs});
     ASSERT_EQ(sweep.status, 0) << sweep.err;
   }
   const auto files = place.files_below("out1");
@@ -84,11 +86,13 @@ TEST_F(CliSweep, ThreadsDoNotChangeAByte) {
 }
 
 TEST_F(CliSweep, APointEqualsTheRunWithItsSettings) {
-  ASSERT_EQ(place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,4", "-o", "s"})
-                .status,
-            0);
-  ASSERT_EQ(place.run({"run", "small.yaml", "--set", "engine.policy.max_num_seqs=4", "-o", "r"}).status,
-            0);
+  ASSERT_EQ(
+      place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,4", "-o", "s"})
+          .status,
+      0);
+  ASSERT_EQ(
+      place.run({"run", "small.yaml", "--set", "engine.policy.max_num_seqs=4", "-o", "r"}).status,
+      0);
   EXPECT_EQ(place.read("s/runs/0001/requests.csv"), place.read("r/requests.csv"));
   EXPECT_EQ(place.read("s/runs/0001/summary.csv"), place.read("r/summary.csv"));
 }
@@ -99,12 +103,14 @@ TEST_F(CliSweep, TheFilesAxesAreUsedReplacedAndExtended) {
                                 "output: {timeseries: {every: 5 s}}\n");
   ASSERT_EQ(place.run({"sweep", "swept.yaml", "-o", "a"}).status, 0);
   EXPECT_THAT(first_cells(place.read("a/summary.csv"), 3),
-              ElementsAre("point,engine.policy.max_num_seqs,seed", "0000,1,8", "0001,1,9", "0002,2,8",
-                          "0003,2,9"));
-  EXPECT_THAT(place.files_below("a"), Contains("runs/0000/timeseries.csv")) << "asked for by the file";
+              ElementsAre("point,engine.policy.max_num_seqs,seed", "0000,1,8", "0001,1,9",
+                          "0002,2,8", "0003,2,9"));
+  EXPECT_THAT(place.files_below("a"), Contains("runs/0000/timeseries.csv"))
+      << "asked for by the file";
   EXPECT_THAT(place.files_below("a"), Not(Contains("runs/0000/memory.csv")));
-  ASSERT_EQ(place.run({"sweep", "swept.yaml", "-o", "b", "--vary", "engine.policy.max_num_seqs=4",
-                       "--vary", "workload.requests=10,20"})
+  ASSERT_EQ(place
+                .run({"sweep", "swept.yaml", "-o", "b", "--vary", "engine.policy.max_num_seqs=4",
+                      "--vary", "workload.requests=10,20"})
                 .status,
             0);
   EXPECT_THAT(first_cells(place.read("b/summary.csv"), 4),
@@ -122,8 +128,8 @@ TEST_F(CliSweep, WithoutAFolderTheTableIsOnStdout) {
 }
 
 TEST_F(CliSweep, PointsThatCannotRunAreListedAndTheRestRuns) {
-  const Finished sweep = place.run(
-      {"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0,4", "-o", "out"});
+  const Finished sweep =
+      place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0,4", "-o", "out"});
   EXPECT_EQ(sweep.status, 2);
   EXPECT_THAT(sweep.err, AllOf(HasSubstr("point 0001"), HasSubstr("engine.policy.max_num_seqs=0")));
   const auto rows = lines_of(place.read("out/summary.csv"));
@@ -152,8 +158,8 @@ TEST_F(CliSweep, WrongUsageIs64) {
 }
 
 TEST_F(CliSweep, ADryRunOnlyNamesThePoints) {
-  const Finished dry = place.run(
-      {"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0", "--dry-run", "-o", "out"});
+  const Finished dry = place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0",
+                                  "--dry-run", "-o", "out"});
   EXPECT_EQ(dry.status, 2);
   EXPECT_THAT(dry.out, AllOf(HasSubstr("0000  engine.policy.max_num_seqs=2\n"),
                              HasSubstr("0001  engine.policy.max_num_seqs=0  cannot run\n"),
@@ -164,10 +170,11 @@ TEST_F(CliSweep, ADryRunOnlyNamesThePoints) {
 TEST_F(CliSweep, AnExistingFolderIs73AndAFullDisk74) {
   ASSERT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1", "-o", "out"}).status, 0);
   EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1", "-o", "out"}).status, 73);
-  EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=2", "-o", "out", "--force"}).status, 0);
-  const Finished full = place.run({"sweep", "small.yaml", "--vary", "seed=1,2", "--requests", "2000",
-                                   "-o", "full"},
-                                  {.stdout_path = "", .file_size_limit = 20'000});
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=2", "-o", "out", "--force"}).status,
+            0);
+  const Finished full =
+      place.run({"sweep", "small.yaml", "--vary", "seed=1,2", "--requests", "2000", "-o", "full"},
+                {.stdout_path = "", .file_size_limit = 20'000});
   EXPECT_EQ(full.status, 74) << full.err;
   for (const auto& entry : fs::directory_iterator(place.path())) {
     EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("full")));
@@ -180,8 +187,8 @@ TEST_F(CliSweep, AnInterruptionLeavesNothing) {
     if (chdir(place.path().c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) {
       _exit(126);
     }
-    execl(TESSERA_PROGRAM, TESSERA_PROGRAM, "sweep", "small.yaml", "--requests", "20000000", "--vary",
-          "seed=1,2,3,4", "-o", "out", static_cast<char*>(nullptr));
+    execl(TESSERA_PROGRAM, TESSERA_PROGRAM, "sweep", "small.yaml", "--requests", "20000000",
+          "--vary", "seed=1,2,3,4", "-o", "out", static_cast<char*>(nullptr));
     _exit(127);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(500));

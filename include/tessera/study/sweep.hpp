@@ -50,9 +50,9 @@ struct EnumNames<PointStatus> {
 // What became of a point.
 struct SweepRow {
   PointStatus status = PointStatus::failed;
-  std::string reason;  // why it failed; one line
+  std::string reason;           // why it failed; one line
   bool internal_error = false;  // it failed by a bug of ours
-  Summary summary;     // empty when it failed
+  Summary summary;              // empty when it failed
   Diagnostics notes;
 };
 
