@@ -162,7 +162,7 @@ std::string counted_lines(const Summary& summary) {
   }};
   std::string text;
   if (const std::string counts = nonzero_counts(summary, requests); !counts.empty()) {
-    text += "Requests: " + counts + "\n";
+    text += "Counted: " + counts + "\n";
   }
   if (const std::string counts = nonzero_counts(summary, workload); !counts.empty()) {
     text += "Workload: " + counts + "\n";

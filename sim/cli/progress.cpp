@@ -54,7 +54,7 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   line +=
       "[" + std::string(colour ? "\033[32m" : "") + full + (colour ? "\033[0m" : "") + empty + "] ";
   line += grouped(done) + "/" + grouped(total) + " " + what_ + ", " + three_digits(rate) + "/s";
-  if (done > 0) {
+  if (done > 0 && done < total) {
     line += ", " + human_seconds(static_cast<double>(total - done) / rate) + " left";
   }
   draw(line);

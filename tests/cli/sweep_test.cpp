@@ -184,6 +184,8 @@ TEST_F(CliSweep, AnExistingFolderIs73AndAFullDisk74) {
 TEST_F(CliSweep, AnInterruptionLeavesNothing) {
   const pid_t child = fork();
   if (child == 0) {
+    // A runner in the background would have it ignored.
+    signal(SIGINT, SIG_DFL);
     if (chdir(place.path().c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) {
       _exit(126);
     }
