@@ -113,6 +113,8 @@ std::string settings_of(const SweepPlan& plan, const SweepPoint& point) {
 SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
                      std::span<const Axis> varied) {
   SweepPlan plan;
+  plan.scenario_name = text.name();
+  plan.scenario_text = text.text();
   plan.axes = merge_axes(text.sweep_axes(), varied);
   if (plan.axes.empty()) {
     throw WrongUsage("nothing to sweep: give --vary path=value,value or a 'sweep:' mapping in " +

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <mutex>
 #include <thread>
 
 #include "sim/study/one_line.hpp"
+#include "sim/study/stopwatch.hpp"
 #include "sim/study/sweep_manifest.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/study/sweep.hpp"
@@ -124,7 +124,7 @@ void make_folder(const std::filesystem::path& path) {
 }  // namespace
 
 std::vector<SweepRow> run_sweep(const SweepPlan& plan, const SweepExecution& execution) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   if (execution.folder != nullptr) {
     make_folder(execution.folder->staging() / "runs");
   }
@@ -141,8 +141,7 @@ std::vector<SweepRow> run_sweep(const SweepPlan& plan, const SweepExecution& exe
   std::vector<SweepRow> rows = sweep.take_rows();
   if (execution.folder != nullptr) {
     execution.folder->write("summary.csv", sweep_csv(plan, rows));
-    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-    execution.folder->write("manifest.json", sweep_manifest(plan, rows, execution, wall.count()));
+    execution.folder->write("manifest.json", sweep_manifest(plan, rows, execution, stopwatch));
   }
   return rows;
 }

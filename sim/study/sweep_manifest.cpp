@@ -1,21 +1,21 @@
 #include "sim/study/sweep_manifest.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
+#include "sim/study/sha256.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
 
 namespace tessera {
 
 std::string sweep_manifest(const SweepPlan& plan, std::span<const SweepRow> rows,
-                           const SweepExecution& execution, double wall_seconds) {
+                           const SweepExecution& execution, const Stopwatch& stopwatch) {
   JsonWriter json;
-  json.string("program", "tessera");
-  json.string("version", version());
+  json.string("tessera_version", version());
   json.string("git_hash", git_hash());
-  json.open_array("arguments");
+  json.string("scenario", plan.scenario_name);
+  json.string("scenario_sha256", sha256(plan.scenario_text));
+  json.open_array("argv");
   for (const std::string& argument : execution.origin.arguments) {
     json.element(argument);
   }
@@ -29,15 +29,13 @@ std::string sweep_manifest(const SweepPlan& plan, std::span<const SweepRow> rows
     json.close();
   }
   json.close();
-  const auto failed = std::count_if(rows.begin(), rows.end(), [](const SweepRow& row) {
-    return row.status == PointStatus::failed;
-  });
   json.integer("num_points", static_cast<std::int64_t>(rows.size()));
-  json.integer("num_failed", failed);
+  json.integer("num_failed", std::count_if(rows.begin(), rows.end(), [](const SweepRow& row) {
+                 return row.status == PointStatus::failed;
+               }));
   json.integer("threads", execution.threads);
-  std::array<char, 64> wall{};
-  std::snprintf(wall.data(), wall.size(), "%.3f", wall_seconds);
-  json.value("wall_s", wall.data());
+  json.string("started_at", stopwatch.started_at());
+  json.value("wall_time_s", stopwatch.seconds());
   return json.finish();
 }
 

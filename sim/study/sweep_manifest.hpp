@@ -4,11 +4,13 @@
 #include <span>
 #include <string>
 
+#include "sim/study/stopwatch.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {
 
 [[nodiscard]] std::string sweep_manifest(const SweepPlan& plan, std::span<const SweepRow> rows,
-                                         const SweepExecution& execution, double wall_seconds);
+                                         const SweepExecution& execution,
+                                         const Stopwatch& stopwatch);
 
 }  // namespace tessera

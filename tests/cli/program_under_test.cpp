@@ -7,26 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 namespace tessera::test {
 namespace {
-
-std::filesystem::path fresh_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "tessera-cli-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) {
-    ADD_FAILURE() << "cannot make a folder for the test";
-  }
-  return pattern;
-}
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 void redirect(int descriptor, const std::string& path) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -37,19 +21,11 @@ void redirect(int descriptor, const std::string& path) {
 
 }  // namespace
 
-Workplace::Workplace() : path_(fresh_folder()), captured_(fresh_folder()) {}
-
-Workplace::~Workplace() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-  std::filesystem::remove_all(captured_, ignored);
-}
-
 Finished Workplace::run(const std::vector<std::string>& arguments,
                         const Circumstances& circumstances) const {
-  const std::string out =
-      circumstances.stdout_path.empty() ? (captured_ / "out").string() : circumstances.stdout_path;
-  const std::string err = captured_ / "err";
+  const std::string out = circumstances.stdout_path.empty() ? (captured_.path() / "out").string()
+                                                            : circumstances.stdout_path;
+  const std::string err = (captured_.path() / "err").string();
   std::vector<std::string> words{TESSERA_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -62,7 +38,7 @@ Finished Workplace::run(const std::vector<std::string>& arguments,
   if (child == 0) {
     redirect(STDOUT_FILENO, out);
     redirect(STDERR_FILENO, err);
-    if (chdir(path_.c_str()) != 0) {
+    if (chdir(path().c_str()) != 0) {
       _exit(126);
     }
     if (circumstances.file_size_limit > 0) {
@@ -82,19 +58,19 @@ Finished Workplace::run(const std::vector<std::string>& arguments,
 }
 
 void Workplace::write(const std::string& name, const std::string& text) const {
-  std::ofstream(path_ / name, std::ios::binary) << text;
+  std::ofstream(path() / name, std::ios::binary) << text;
 }
 
 std::string Workplace::read(const std::filesystem::path& name) const {
-  EXPECT_TRUE(std::filesystem::exists(path_ / name)) << name;
-  return text_of(path_ / name);
+  EXPECT_TRUE(std::filesystem::exists(path() / name)) << name;
+  return text_of(path() / name);
 }
 
 std::vector<std::string> Workplace::files_below(const std::filesystem::path& name) const {
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_ / name)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path() / name)) {
     if (entry.is_regular_file()) {
-      files.push_back(std::filesystem::relative(entry.path(), path_ / name));
+      files.push_back(std::filesystem::relative(entry.path(), path() / name));
     }
   }
   std::sort(files.begin(), files.end());

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temporary_folder.hpp"
+
 namespace tessera::test {
 
 struct Finished {
@@ -21,12 +23,7 @@ struct Circumstances {
 // A folder of its own for a test, gone afterwards; the program runs in it.
 class Workplace {
  public:
-  Workplace();
-  Workplace(const Workplace&) = delete;
-  Workplace& operator=(const Workplace&) = delete;
-  ~Workplace();
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
   [[nodiscard]] Finished run(const std::vector<std::string>& arguments,
                              const Circumstances& circumstances = {}) const;
   void write(const std::string& name, const std::string& text) const;
@@ -35,8 +32,8 @@ class Workplace {
   [[nodiscard]] std::vector<std::string> files_below(const std::filesystem::path& name) const;
 
  private:
-  std::filesystem::path path_;
-  std::filesystem::path captured_;
+  TemporaryFolder folder_;
+  TemporaryFolder captured_;
 };
 
 // A scenario that runs in a few milliseconds: 40 requests on a T4.

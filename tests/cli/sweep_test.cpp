@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> lines_in(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) {
@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 // The first `fields` cells of each line. Only for tables without quoted cells.
 std::vector<std::string> first_cells(const std::string& csv, int fields) {
   std::vector<std::string> starts;
-  for (const std::string& line : lines_of(csv)) {
+  for (const std::string& line : lines_in(csv)) {
     std::size_t end = 0;
     for (int i = 0; i < fields && end != std::string::npos; ++i) {
       end = line.find(',', i == 0 ? 0 : end + 1);
@@ -132,7 +132,7 @@ TEST_F(CliSweep, PointsThatCannotRunAreListedAndTheRestRuns) {
       place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0,4", "-o", "out"});
   EXPECT_EQ(sweep.status, 2);
   EXPECT_THAT(sweep.err, AllOf(HasSubstr("point 0001"), HasSubstr("engine.policy.max_num_seqs=0")));
-  const auto rows = lines_of(place.read("out/summary.csv"));
+  const auto rows = lines_in(place.read("out/summary.csv"));
   ASSERT_EQ(rows.size(), 4U);
   EXPECT_THAT(rows[1], StartsWith("0000,2,done,"));
   EXPECT_THAT(rows[2], StartsWith("0001,0,failed,"));

@@ -26,6 +26,8 @@ struct SweepPoint {
 };
 
 struct SweepPlan {
+  std::string scenario_name;  // as diagnostics call it
+  std::string scenario_text;
   std::vector<Axis> axes;
   std::vector<SweepPoint> points;  // row-major: the last axis changes fastest
 };
