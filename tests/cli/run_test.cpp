@@ -41,7 +41,7 @@ TEST_F(CliRun, OpensWithTheMemoryAndEndsWithTheAnswer) {
   EXPECT_THAT(run.out,
               AllOf(HasSubstr("Available KV cache memory: "), HasSubstr("GPU KV cache size: "),
                     ContainsRegex("Maximum concurrency for 2,048 tokens per request: "
-                                  "[0-9]+\\.[0-9][0-9]x\n")));
+                                  "[0-9]+\\.[0-9][0-9]x \\(")));
   EXPECT_THAT(run.out, ContainsRegex("\n[0-9.,]+ requests/s, [0-9.,]+ output tokens/s: 40 of 40 "
                                      "requests finished in [0-9.]+ s\n"));
   for (const char* latency : {"TTFT", "TPOT", "ITL", "E2EL"}) {
