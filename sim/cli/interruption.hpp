@@ -1,0 +1,27 @@
+// Leaves nothing behind when the user interrupts (^C) or ends the program.
+#pragma once
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+namespace tessera {
+
+// While it lives, SIGINT, SIGTERM and SIGHUP remove the folder `unfinished` and then end the
+// program as they would have. Make it before any other thread: threads inherit the signals that it
+// holds back.
+class Interruption {
+ public:
+  explicit Interruption(std::filesystem::path unfinished);
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+  ~Interruption();
+
+ private:
+  std::filesystem::path unfinished_;
+  sigset_t watched_{};
+  sigset_t before_{};
+  std::jthread watcher_;
+};
+
+}  // namespace tessera

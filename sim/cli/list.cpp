@@ -1,0 +1,81 @@
+// tessera list: the names that a scenario may use.
+
+#include <array>
+
+#include "sim/cli/options.hpp"
+#include "sim/cli/text.hpp"
+#include "sim/cli/verbs.hpp"
+#include "tessera/config/load.hpp"
+#include "tessera/core/closest.hpp"
+
+namespace tessera {
+namespace {
+
+struct Catalogue {
+  const char* name;
+  std::vector<Listing> (*listings)();
+};
+
+constexpr std::array<Catalogue, 5> catalogues{{
+    {"gpus", list_gpus},
+    {"models", list_models},
+    {"policies", list_policies},
+    {"kv_managers", list_kv_managers},
+    {"traces", list_trace_formats},
+}};
+
+std::string text_of(const Catalogue& catalogue) {
+  Table table;
+  table.column("name", Align::left);
+  table.column("what it is", Align::left);
+  for (const Listing& listing : catalogue.listings()) {
+    table.row({listing.name, listing.summary});
+  }
+  return table.text();
+}
+
+const Catalogue& find_catalogue(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Catalogue& catalogue : catalogues) {
+    if (catalogue.name == name) {
+      return catalogue;
+    }
+    names.emplace_back(catalogue.name);
+  }
+  std::string message = "cannot list '" + name + "'";
+  if (const auto meant = closest(name, names)) {
+    message += "; did you mean '" + *meant + "'?";
+  } else {
+    message += "; there are";
+    for (const std::string& known : names) {
+      message += (known == names.front() ? " " : ", ") + known;
+    }
+  }
+  throw WrongUsage(message);
+}
+
+}  // namespace
+
+int list_verb(const Invocation& invocation) {
+  const VerbOptions options({
+      .synopsis = "tessera list [gpus|models|policies|kv_managers|traces]",
+      .about = "Names the presets and kinds that a scenario may use; all of them without argument.",
+      .examples = "  tessera list gpus\n  tessera list policies\n",
+  });
+  const auto given = options.parse(invocation.arguments, {0, 1});
+  if (!given) {
+    return ExitStatus::done;
+  }
+  const std::vector<std::string> wanted = given->positionals();
+  if (!wanted.empty()) {
+    print(text_of(find_catalogue(wanted.front())));
+    return ExitStatus::done;
+  }
+  for (const Catalogue& catalogue : catalogues) {
+    const bool first = &catalogue == catalogues.data();
+    print((first ? "" : "\n") + std::string(catalogue.name) + "\n" + text_of(catalogue));
+  }
+  return ExitStatus::done;
+}
+
+}  // namespace tessera

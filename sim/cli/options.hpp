@@ -1,0 +1,61 @@
+// The command line of one verb: its options, its help, and what a misspelt option is told.
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tessera {
+
+struct VerbHelp {
+  std::string synopsis;  // "tessera run [SCENARIO] [options]"
+  std::string about;     // what it does, in a sentence or two
+  std::string examples;  // one a line, indented
+};
+
+// How many arguments stand without an option's name.
+struct Positionals {
+  int least = 0;
+  int most = 0;
+};
+
+// The options that were given. Names are the long ones, without dashes.
+class GivenOptions {
+ public:
+  explicit GivenOptions(boost::program_options::variables_map values);
+  [[nodiscard]] bool has(const std::string& name) const;
+  [[nodiscard]] std::optional<std::string> text(const std::string& name) const;
+  [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
+  // Throws WrongUsage unless it is a whole number from `least` to `most`.
+  [[nodiscard]] std::optional<std::int64_t> number(const std::string& name, std::int64_t least,
+                                                   std::int64_t most) const;
+  [[nodiscard]] std::vector<std::string> positionals() const;
+
+ private:
+  boost::program_options::variables_map values_;
+};
+
+class VerbOptions {
+ public:
+  explicit VerbOptions(VerbHelp help);
+
+  // `names` is "output,o" for --output and -o.
+  VerbOptions& flag(const char* names, const char* doc);
+  VerbOptions& value(const char* names, const char* placeholder, const char* doc);
+  VerbOptions& repeatable(const char* names, const char* placeholder, const char* doc);
+
+  // Nothing when --help was asked for: it has been printed. Throws WrongUsage.
+  [[nodiscard]] std::optional<GivenOptions> parse(std::span<const std::string> arguments,
+                                                  Positionals positionals) const;
+  [[nodiscard]] std::string help_text() const;
+
+ private:
+  VerbHelp help_;
+  boost::program_options::options_description options_;
+};
+
+}  // namespace tessera

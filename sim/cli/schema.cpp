@@ -1,0 +1,29 @@
+// tessera schema: the JSON Schema of a scenario.
+
+#include "sim/cli/options.hpp"
+#include "sim/cli/text.hpp"
+#include "sim/cli/verbs.hpp"
+#include "tessera/config/load.hpp"
+
+namespace tessera {
+
+int schema_verb(const Invocation& invocation) {
+  const VerbOptions options({
+      .synopsis = "tessera schema",
+      .about = "Prints the JSON Schema (draft 2020-12) of scenarios. An editor that knows it "
+               "completes keys\nand marks mistakes: name it in a scenario's first line,\n"
+               "  # yaml-language-server: $schema=scenario.schema.json",
+      .examples = "  tessera schema > scenario.schema.json\n",
+  });
+  if (!options.parse(invocation.arguments, {0, 0})) {
+    return ExitStatus::done;
+  }
+  std::string text = scenario_schema();
+  if (!text.ends_with('\n')) {
+    text += '\n';
+  }
+  print(text);
+  return ExitStatus::done;
+}
+
+}  // namespace tessera
