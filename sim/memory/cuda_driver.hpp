@@ -1,9 +1,12 @@
 // What the CUDA driver does below a caching allocator: it gives out physical memory and device
-// addresses. As measured on a driver of 2025, cudaMalloc hands out addresses downwards in
+// addresses. As recorded on a driver of 2025, cudaMalloc hands out addresses downwards in
 // reservations of multiples of 32 MiB, puts a segment at its reservation's start, and packs later
-// 2 MiB segments into the unused tails; address ranges for expandable segments go upwards.
+// small segments into the lowest hole of the reservations in use; address ranges for expandable
+// segments go upwards. When it takes a given-back reservation again is not regular enough to
+// imitate; here its addresses stay unused until all lower ones have been.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,7 +20,7 @@ inline constexpr Bytes kPage{2 << 20};  // the granularity of memory and of segm
 
 class Driver {
  public:
-  explicit Driver(std::optional<Bytes> memory) : memory_(memory) {}
+  explicit Driver(std::optional<Bytes> memory);
 
   // cudaMalloc: at `wish` if that is aligned and free; nothing when memory has run out.
   // Precondition: whole pages.
@@ -40,22 +43,28 @@ class Driver {
  private:
   struct Reservation {
     Bytes size{0};
-    DeviceAddress tail;  // its first unused byte
-    std::int64_t live = 0;
+    std::int64_t live = 0;  // segments in it
   };
+  using Reservations = std::map<DeviceAddress, Reservation>;
 
   [[nodiscard]] bool is_free(DeviceAddress address, Bytes size) const;
   [[nodiscard]] bool can_grant(std::optional<DeviceAddress> wish, Bytes size) const;
-  DeviceAddress place(Bytes size);
+  std::optional<DeviceAddress> place_in_hole(Bytes size);
   DeviceAddress reserve_below(Bytes size);
+  [[nodiscard]] Reservations::iterator reservation_of(DeviceAddress address);
+  void add_hole(DeviceAddress address, Bytes size);
+  void remove_hole(std::map<DeviceAddress, Bytes>::iterator hole);
 
   std::optional<Bytes> memory_;
   Bytes used_{0};
-  std::map<DeviceAddress, Bytes> ranges_;  // live segments and address ranges
-  std::map<DeviceAddress, Reservation> reservations_;
-  std::set<DeviceAddress> with_tail_;  // reservations with room for one page more
-  DeviceAddress lowest_{std::uint64_t{0x7f00} << 32};
-  DeviceAddress next_range_{std::uint64_t{0x3'0200'0000}};
+  std::map<DeviceAddress, Bytes> ranges_;  // address ranges, reservations, and wished segments
+  Reservations reservations_;
+  std::map<DeviceAddress, Bytes> holes_;  // of reservations in use; none touches another
+  // The holes by their pages; the last entry has those of as many pages and more.
+  static constexpr std::size_t kHoleSizes = 17;
+  std::array<std::set<DeviceAddress>, kHoleSizes> holes_by_pages_;
+  DeviceAddress lowest_;      // of the reservations so far
+  DeviceAddress next_range_;  // above the address ranges so far
 };
 
 }  // namespace tessera::cuda

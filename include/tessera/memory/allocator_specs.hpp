@@ -48,7 +48,8 @@ struct CudaCachingSpec {
   }
 };
 
-// The three that hand out parts of one pool, taken from the driver at the start.
+// The three that hand out parts of one pool, which the driver gives at the start. A pool without a
+// limit on a device of unknown memory grows: it counts as reserved as far as it has been used.
 struct BuddySpec {
   static constexpr std::string_view kind = "buddy";
   static constexpr std::string_view summary = "blocks of powers of two, split and merged in pairs";
