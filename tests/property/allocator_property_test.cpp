@@ -1,0 +1,332 @@
+// Every device allocator under random programs of allocations and frees, against naive oracles that
+// look at every byte interval: answers, addresses and counters are equal after each operation, and
+// nothing that is live overlaps.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/core/random.hpp"
+#include "tessera/memory/device_allocator.hpp"
+#include "tests/support/naive_caching_allocator.hpp"
+
+namespace tessera {
+namespace {
+
+using namespace literals;
+
+std::int64_t draw(RandomStream& random, std::int64_t from, std::int64_t to) {
+  return from + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(to - from + 1));
+}
+
+// Sizes of all orders of magnitude, often repeated, often at the edges of the rules.
+std::int64_t draw_size(RandomStream& random, int largest_order) {
+  static const std::vector<std::int64_t> edges{
+      1, 511, 512, 513, 1 << 20, (1 << 20) + 1, 10 << 20, (10 << 20) - 1, (10 << 20) + 1, 20 << 20};
+  if (draw(random, 0, 4) == 0) {
+    return edges[static_cast<std::size_t>(
+        draw(random, 0, static_cast<std::int64_t>(edges.size()) - 1))];
+  }
+  const std::int64_t order = draw(random, 3, largest_order);
+  const std::int64_t base = std::int64_t{1} << order;
+  return draw(random, 0, 2) == 0 ? base * draw(random, 1, 3) : draw(random, base, 2 * base);
+}
+
+struct LiveAllocation {
+  Allocation allocation;
+  std::int64_t requested = 0;
+};
+
+// What is live, by address; checks that nothing overlaps.
+class LiveMap {
+ public:
+  void add(const Allocation& allocation, std::int64_t requested) {
+    const auto next = live_.lower_bound(allocation.address);
+    if (next != live_.end()) {
+      ASSERT_LE(allocation.address + allocation.granted, next->first);
+    }
+    if (next != live_.begin()) {
+      const auto before = std::prev(next);
+      ASSERT_LE(before->first + before->second.allocation.granted, allocation.address);
+    }
+    ASSERT_GE(allocation.granted.count(), requested);
+    live_.emplace(allocation.address, LiveAllocation{allocation, requested});
+  }
+  LiveAllocation take_any(RandomStream& random) {
+    auto it = live_.begin();
+    std::advance(it, draw(random, 0, static_cast<std::int64_t>(live_.size()) - 1));
+    const LiveAllocation taken = it->second;
+    live_.erase(it);
+    return taken;
+  }
+  [[nodiscard]] const std::map<DeviceAddress, LiveAllocation>& all() const { return live_; }
+  [[nodiscard]] bool empty() const { return live_.empty(); }
+
+ private:
+  std::map<DeviceAddress, LiveAllocation> live_;
+};
+
+// Grows for a while, shrinks for a while.
+bool allocates_next(RandomStream& random, int step, const LiveMap& live) {
+  const std::int64_t share = step / 60 % 3 == 2 ? 25 : 65;
+  return live.empty() || draw(random, 0, 99) < share;
+}
+
+struct CachingCase {
+  std::string name;
+  CudaCachingSpec spec;
+  std::optional<Bytes> device;
+};
+
+std::vector<CachingCase> caching_cases() {
+  std::vector<CachingCase> cases;
+  const auto add = [&](std::string name, auto change, std::optional<Bytes> device = {}) {
+    CudaCachingSpec spec;
+    change(spec);
+    cases.push_back({std::move(name), spec, device});
+  };
+  const auto limit = [](std::int64_t mib) {
+    return [mib](CudaCachingSpec& s) { s.limit = Bytes{mib << 20}; };
+  };
+  add("default", [](CudaCachingSpec&) {});
+  add("limit", limit(300));
+  add("small limit", limit(23));
+  add(
+      "device", [](CudaCachingSpec&) {}, 250_MiB);
+  add("divisions", [](CudaCachingSpec& s) { s.roundup_power2_divisions = 8; });
+  add("divisions and limit", [](CudaCachingSpec& s) {
+    s.roundup_power2_divisions = 2;
+    s.limit = 200_MiB;
+  });
+  for (const std::int64_t split : {21, 33, 40}) {
+    add("max split " + std::to_string(split), [split](CudaCachingSpec& s) {
+      s.max_split_size_mb = split;
+      s.limit = 400_MiB;
+      s.max_non_split_rounding_mb = split == 40 ? 30 : 20;
+    });
+  }
+  for (const double threshold : {0.1, 0.5, 0.8, 1.0}) {
+    add("garbage " + std::to_string(threshold), [threshold](CudaCachingSpec& s) {
+      s.garbage_collection_threshold = threshold;
+      s.limit = 300_MiB;
+    });
+  }
+  add("garbage and max split", [](CudaCachingSpec& s) {
+    s.garbage_collection_threshold = 0.3;
+    s.max_split_size_mb = 30;
+    s.limit = 350_MiB;
+  });
+  add("expandable", [](CudaCachingSpec& s) { s.expandable_segments = true; });
+  add("expandable and limit", [](CudaCachingSpec& s) {
+    s.expandable_segments = true;
+    s.limit = 300_MiB;
+  });
+  add(
+      "expandable on a small device", [](CudaCachingSpec& s) { s.expandable_segments = true; },
+      150_MiB);
+  add("expandable, everything", [](CudaCachingSpec& s) {
+    s.expandable_segments = true;
+    s.limit = 260_MiB;
+    s.garbage_collection_threshold = 0.4;
+    s.max_split_size_mb = 25;
+    s.roundup_power2_divisions = 4;
+  });
+  return cases;
+}
+
+void run_against_naive(const CachingCase& c, std::uint64_t seed) {
+  RandomStream random(seed, c.name);
+  const auto allocator = make_device_allocator(AllocatorSpec{c.spec}, c.device);
+  testing::NaiveCachingAllocator naive(c.spec, c.device);
+  LiveMap live;
+  for (int step = 0; step < 600; ++step) {
+    if (allocates_next(random, step, live)) {
+      const std::int64_t size = draw_size(random, 26);
+      std::optional<DeviceAddress> wish;
+      if (draw(random, 0, 1) == 0) {
+        wish = DeviceAddress{static_cast<std::uint64_t>(draw(random, 1, 400) << 27)};
+      }
+      const auto actual = allocator->allocate(Bytes{size}, wish);
+      const auto expected = naive.allocate(size, actual);
+      ASSERT_EQ(actual.has_value(), expected.has_value()) << "step " << step << " size " << size;
+      if (actual) {
+        ASSERT_EQ(actual->address.value(), expected->address) << "step " << step;
+        ASSERT_EQ(actual->granted.count(), expected->size) << "step " << step;
+        live.add(*actual, size);
+      }
+    } else {
+      const LiveAllocation gone = live.take_any(random);
+      allocator->free(gone.allocation.handle);
+      naive.free(gone.allocation.address.value());
+    }
+    ASSERT_EQ(allocator->counters(), naive.counters()) << "step " << step;
+    ASSERT_EQ(allocator->largest_free().count(), naive.largest_free()) << "step " << step;
+    allocator->audit();
+  }
+}
+
+TEST(AllocatorProperties, CudaCachingEqualsItsNaiveTwin) {
+  for (const CachingCase& c : caching_cases()) {
+    SCOPED_TRACE(c.name);
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      SCOPED_TRACE(seed);
+      run_against_naive(c, seed);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+}
+
+// Allocators of one pool against a scan of the holes between what is live.
+struct PoolCase {
+  std::string name;
+  AllocatorSpec spec;
+  std::optional<Bytes> device;
+  Bytes unit{512};
+  bool best = false;
+};
+
+// The hole that best fit (or first fit) must take, by its offset from the pool's start.
+std::optional<DeviceAddress> hole_for(const LiveMap& live, DeviceAddress start, Bytes pool,
+                                      const PoolCase& c, Bytes size) {
+  std::optional<DeviceAddress> chosen;
+  Bytes chosen_size{0};
+  DeviceAddress at = start;
+  const auto consider = [&](DeviceAddress end) {
+    const Bytes hole = end - at;
+    if (hole >= size && (!chosen || (c.best && hole < chosen_size))) {
+      chosen = at;
+      chosen_size = hole;
+    }
+  };
+  for (const auto& [address, allocation] : live.all()) {
+    consider(address);
+    at = address + allocation.allocation.granted;
+  }
+  consider(start + pool);
+  return chosen;
+}
+
+void run_pool(const PoolCase& c, std::uint64_t seed) {
+  RandomStream random(seed, c.name);
+  const auto allocator = make_device_allocator(c.spec, c.device);
+  const Bytes pool = allocator->counters().reserved;
+  const DeviceAddress start = [&] {
+    const auto probe = make_device_allocator(c.spec, c.device)->allocate(1_bytes);
+    return probe->address;
+  }();
+  const Bytes usable = c.unit * (pool / c.unit);
+  LiveMap live;
+  Bytes requested{0};
+  Bytes granted{0};
+  for (int step = 0; step < 600; ++step) {
+    if (allocates_next(random, step, live)) {
+      const std::int64_t size = draw_size(random, 22);
+      const Bytes rounded = round_up(Bytes{size}, c.unit);
+      const auto expected = hole_for(live, start, usable, c, rounded);
+      const auto actual = allocator->allocate(Bytes{size});
+      ASSERT_EQ(actual.has_value(), expected.has_value());
+      if (actual) {
+        ASSERT_EQ(actual->address, *expected);
+        ASSERT_EQ(actual->granted, rounded);
+        live.add(*actual, size);
+        requested += Bytes{size};
+        granted += rounded;
+      }
+    } else {
+      const LiveAllocation gone = live.take_any(random);
+      allocator->free(gone.allocation.handle);
+      requested -= Bytes{gone.requested};
+      granted -= gone.allocation.granted;
+    }
+    const AllocatorCounters expected{
+        requested, granted, granted, pool, granted > 0_bytes ? pool - granted : 0_bytes, 1, 0};
+    ASSERT_EQ(allocator->counters(), expected);
+    allocator->audit();
+  }
+}
+
+TEST(AllocatorProperties, PoolsTakeTheHoleThatAScanFinds) {
+  std::vector<PoolCase> cases;
+  for (const Bytes limit : {1_MiB, 64_MiB, 64_MiB + 100_bytes}) {
+    cases.push_back({"best fit", BestFitSpec{limit, 512_bytes}, {}, 512_bytes, true});
+    cases.push_back({"first fit", FirstFitSpec{limit, 256_bytes}, {}, 256_bytes, false});
+    cases.push_back({"best fit of a device", BestFitSpec{{}, 1_bytes}, limit, 1_bytes, true});
+  }
+  for (const PoolCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      run_pool(c, seed);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+}
+
+// What holds for every allocator that is not judged by a twin above: nothing overlaps, the counters
+// are the sums over what is live, and all that was reserved comes back.
+void run_conserving(const AllocatorSpec& spec, std::optional<Bytes> device, std::uint64_t seed) {
+  RandomStream random(seed, kind_of(spec));
+  const auto allocator = make_device_allocator(spec, device);
+  LiveMap live;
+  const auto check = [&] {
+    Bytes requested{0};
+    Bytes granted{0};
+    for (const auto& [address, allocation] : live.all()) {
+      requested += Bytes{allocation.requested};
+      granted += allocation.allocation.granted;
+    }
+    const AllocatorCounters& counters = allocator->counters();
+    ASSERT_EQ(counters.requested, requested);
+    ASSERT_EQ(counters.allocated, granted);
+    ASSERT_EQ(counters.active, granted);
+    ASSERT_LE(granted, counters.reserved);
+    ASSERT_LE(allocator->largest_free(), counters.reserved - granted);
+    allocator->audit();
+  };
+  for (int step = 0; step < 600; ++step) {
+    if (allocates_next(random, step, live)) {
+      const std::int64_t size = draw_size(random, 23);
+      if (const auto actual = allocator->allocate(Bytes{size})) {
+        live.add(*actual, size);
+      }
+    } else {
+      allocator->free(live.take_any(random).allocation.handle);
+    }
+    check();
+  }
+  while (!live.empty()) {
+    allocator->free(live.take_any(random).allocation.handle);
+  }
+  check();
+  ASSERT_EQ(allocator->counters().inactive_split, 0_bytes);
+}
+
+TEST(AllocatorProperties, EveryAllocatorConservesWhatItReserved) {
+  const std::vector<std::pair<AllocatorSpec, std::optional<Bytes>>> cases{
+      {BuddySpec{}, 64_MiB},     {BuddySpec{100_MiB, 1_bytes}, {}},
+      {BuddySpec{}, {}},         {BestFitSpec{}, {}},
+      {FirstFitSpec{}, {}},      {FirstFitSpec{}, 33_MiB},
+      {VmmSpec{}, 80_MiB},       {VmmSpec{64_KiB, 30_MiB}, {}},
+      {VmmSpec{64_KiB, {}}, {}}, {CudaCachingSpec{}, 100_MiB}};
+  for (const auto& [spec, device] : cases) {
+    SCOPED_TRACE(kind_of(spec));
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      run_conserving(spec, device, seed);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera
