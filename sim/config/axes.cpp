@@ -111,8 +111,9 @@ std::string why_endless(const RangeText& range, Fixed first, Fixed last) {
   if (first.value > last.value) {
     return "ends before it starts";
   }
-  const bool grows = range.operation == '*' ? range.step.value > with_places({1, 0}, range.step.places).value
-                                            : range.step.value > 0;
+  const bool grows = range.operation == '*'
+                         ? range.step.value > with_places({1, 0}, range.step.places).value
+                         : range.step.value > 0;
   if (!grows || (range.operation == '*' && first.value <= 0)) {
     return "never reaches its end";
   }
@@ -120,13 +121,15 @@ std::string why_endless(const RangeText& range, Fixed first, Fixed last) {
 }
 
 std::variant<std::vector<std::string>, std::string> values_of(const RangeText& range) {
-  const int places = std::max({range.first.places, range.last.places, range.operation == '+' ? range.step.places : 0});
+  const int places = std::max(
+      {range.first.places, range.last.places, range.operation == '+' ? range.step.places : 0});
   Fixed value = with_places(range.first, places);
   Fixed last = with_places(range.last, places);
   if (std::string why = why_endless(range, value, last); !why.empty()) {
     return why;
   }
-  const Int128 step = range.operation == '+' ? with_places(range.step, places).value : range.step.value;
+  const Int128 step =
+      range.operation == '+' ? with_places(range.step, places).value : range.step.value;
   std::vector<std::string> values;
   while (value.value <= last.value) {
     if (values.size() == max_values) {
@@ -201,7 +204,8 @@ Override split_at_equals(std::string_view text, const char* option) {
 
 }  // namespace
 
-std::optional<std::variant<std::vector<std::string>, std::string>> expand_range(std::string_view text) {
+std::optional<std::variant<std::vector<std::string>, std::string>> expand_range(
+    std::string_view text) {
   const auto range = split_range(text);
   if (!range) {
     return std::nullopt;
@@ -209,7 +213,9 @@ std::optional<std::variant<std::vector<std::string>, std::string>> expand_range(
   return values_of(*range);
 }
 
-Override parse_override(std::string_view text) { return split_at_equals(text, "--set"); }
+Override parse_override(std::string_view text) {
+  return split_at_equals(text, "--set");
+}
 
 Axis parse_axis(std::string_view text) {
   const Override whole = split_at_equals(text, "--vary");
@@ -229,7 +235,8 @@ Axis parse_axis(std::string_view text) {
       axis.values.insert(axis.values.end(), values.begin(), values.end());
     }
     if (axis.values.size() > max_values) {
-      throw WrongUsage("--vary " + axis.path + ": more than " + std::to_string(max_values) + " values");
+      throw WrongUsage("--vary " + axis.path + ": more than " + std::to_string(max_values) +
+                       " values");
     }
   }
   return axis;

@@ -31,7 +31,8 @@ void expand_on_or_off(Node& node) {
   }
 }
 
-void report_wrong_kind(const Node& node, const Shape& shape, std::string_view path, Problems& problems) {
+void report_wrong_kind(const Node& node, const Shape& shape, std::string_view path,
+                       Problems& problems) {
   std::string expected;
   switch (shape.kind) {
     case ShapeKind::list:
@@ -41,7 +42,8 @@ void report_wrong_kind(const Node& node, const Shape& shape, std::string_view pa
       expected = "a mapping with a 'kind' (" + listed(shape.kinds()) + ")";
       break;
     case ShapeKind::mapping:
-      expected = shape.shorthand == Shorthand::preset_name ? "a preset's name or a mapping" : "a mapping";
+      expected =
+          shape.shorthand == Shorthand::preset_name ? "a preset's name or a mapping" : "a mapping";
       break;
     default:
       expected = "a plain value";
@@ -56,6 +58,7 @@ struct Keys {
   const std::vector<ShapeField>& fields;
   const std::vector<ShapeField>& bases;
   std::string kind;  // empty: not a variant
+  Standing standing = Standing::alone;
 
   [[nodiscard]] const ShapeField* find(std::string_view name) const {
     const ShapeField* field = find_field(fields, name);
@@ -72,8 +75,8 @@ struct Keys {
   }
 };
 
-void report_unknown_key(const Entry& entry, const Keys& keys, const Shape& shape, std::string_view path,
-                        Problems& problems) {
+void report_unknown_key(const Entry& entry, const Keys& keys, const Shape& shape,
+                        std::string_view path, Problems& problems) {
   std::string message = "unknown key " + in_quotes(entry.key) + " in " + called(path) +
                         (keys.kind.empty() ? "" : " (kind " + keys.kind + ")");
   std::vector<std::string> owners;
@@ -82,19 +85,24 @@ void report_unknown_key(const Entry& entry, const Keys& keys, const Shape& shape
       owners.push_back(other.kind);
     }
   }
-  const std::string suggestion = did_you_mean(entry.key, keys.names());
+  std::vector<std::string> names = keys.names();
+  if (path.empty() && &shape == &scenario_shape()) {
+    names.emplace_back("sweep");  // which is no setting of the scenario, and taken out before
+  }
+  const std::string suggestion = did_you_mean(entry.key, names);
   if (!owners.empty()) {
     message += "; it belongs to kind " + listed(owners);
   } else if (!suggestion.empty()) {
     message += suggestion;
-  } else if (keys.names().size() <= 12) {
-    message += "; its keys are " + listed(keys.names());
+  } else if (names.size() <= 12) {
+    message += "; its keys are " + listed(names);
   }
   problems.error(entry.place, path, message);
 }
 
 // Values of other enumerations are told by the reader; a preset must be known before it reads.
-void check_preset(const Node& name, const ShapeField& field, std::string_view path, Problems& problems) {
+void check_preset(const Node& name, const ShapeField& field, std::string_view path,
+                  Problems& problems) {
   const std::vector<std::string>& names = field.shape.names;
   if (std::find(names.begin(), names.end(), name.text) == names.end()) {
     problems.error(name.place, path, unknown_name("preset", name.text, path, names));
@@ -103,9 +111,11 @@ void check_preset(const Node& name, const ShapeField& field, std::string_view pa
 
 void check_mapping(const Node& node, const Keys& keys, const Shape& shape, std::string_view path,
                    Problems& problems) {
-  bool has_base = false;
+  const bool has_base =
+      std::any_of(node.entries.begin(), node.entries.end(),
+                  [&](const Entry& entry) { return find_field(keys.bases, entry.key) != nullptr; });
+  const Standing standing = has_base ? Standing::refining : keys.standing;
   for (const Entry& entry : node.entries) {
-    has_base = has_base || find_field(keys.bases, entry.key) != nullptr;
     if (!keys.kind.empty() && entry.key == "kind") {
       continue;
     }
@@ -113,17 +123,18 @@ void check_mapping(const Node& node, const Keys& keys, const Shape& shape, std::
     if (entry.key == "preset" && !keys.bases.empty() && entry.value.is(NodeKind::scalar)) {
       check_preset(entry.value, *field, path, problems);
     } else if (field != nullptr) {
-      check_structure(entry.value, field->shape, join_path(path, entry.key), problems);
+      check_structure(entry.value, field->shape, join_path(path, entry.key), problems, standing);
     } else {
       report_unknown_key(entry, keys, shape, path, problems);
     }
   }
-  if (node.find("preset") != nullptr && node.find("hugging_face") != nullptr && keys.bases.size() > 1) {
+  if (node.find("preset") != nullptr && node.find("hugging_face") != nullptr &&
+      keys.bases.size() > 1) {
     problems.error(node.find("hugging_face")->place, path,
                    std::string(path) + " starts from a preset or from hugging_face, not from both");
   }
   for (const ShapeField& field : keys.fields) {
-    if (field.required && !has_base && node.find(field.name) == nullptr) {
+    if (field.required && standing == Standing::alone && node.find(field.name) == nullptr) {
       problems.error(node.place, join_path(path, field.name),
                      "missing key '" + field.name + "' in " + called(path) +
                          (keys.kind.empty() ? "" : " (kind " + keys.kind + ")") + ": " + field.doc);
@@ -131,22 +142,24 @@ void check_mapping(const Node& node, const Keys& keys, const Shape& shape, std::
   }
 }
 
-void check_variant(const Node& node, const Shape& shape, std::string_view path, Problems& problems) {
+void check_variant(const Node& node, const Shape& shape, std::string_view path, Problems& problems,
+                   Standing standing) {
   const Entry* kind = node.find("kind");
   if (kind != nullptr && !kind->value.is(NodeKind::scalar)) {
     if (!kind->value.is(NodeKind::broken)) {
       problems.error(kind->value.place, path,
-                     "expected the kind of " + std::string(path) + " (" + listed(shape.kinds()) + "), got " +
-                         name_of(kind->value.kind));
+                     "expected the kind of " + std::string(path) + " (" + listed(shape.kinds()) +
+                         "), got " + name_of(kind->value.kind));
     }
     return;
   }
   const ShapeAlternative* chosen = chosen_alternative(node, shape);
   if (chosen == nullptr) {
-    problems.error(kind->value.place, path, unknown_name("kind", kind->value.text, path, shape.kinds()));
+    problems.error(kind->value.place, path,
+                   unknown_name("kind", kind->value.text, path, shape.kinds()));
     return;
   }
-  check_mapping(node, {chosen->fields, shape.bases, chosen->kind}, shape, path, problems);
+  check_mapping(node, {chosen->fields, shape.bases, chosen->kind, standing}, shape, path, problems);
 }
 
 }  // namespace
@@ -155,7 +168,7 @@ std::string unknown_name(std::string_view what, std::string_view name, std::stri
                          const std::vector<std::string>& names) {
   const std::string suggestion = did_you_mean(name, names);
   return "unknown " + std::string(what) + " " + in_quotes(name) + " for " + called(path) +
-         (suggestion.empty() ? "; " : suggestion + " ") + "known: " + listed(names);
+         suggestion + " (known: " + listed(names) + ")";
 }
 
 const ShapeAlternative* chosen_alternative(const Node& mapping, const Shape& shape) {
@@ -223,28 +236,31 @@ void expand_shorthands(Node& node, const Shape& shape) {
   }
 }
 
-void check_structure(const Node& node, const Shape& shape, std::string_view path, Problems& problems) {
+void check_structure(const Node& node, const Shape& shape, std::string_view path,
+                     Problems& problems, Standing standing) {
   if (node.is(NodeKind::broken) || (node.is(NodeKind::null) && shape.nullable)) {
     return;
   }
   if (node.is(NodeKind::null)) {
-    problems.error(node.place, path,
-                   called(path) + " has no value" +
-                       (shape.kind == ShapeKind::scalar ? "; leave the key out for its default" : ""));
+    problems.error(
+        node.place, path,
+        called(path) + " has no value" +
+            (shape.kind == ShapeKind::scalar ? "; leave the key out for its default" : ""));
     return;
   }
   const bool compound = shape.kind == ShapeKind::mapping || shape.kind == ShapeKind::variant;
-  const NodeKind wanted = compound ? NodeKind::mapping
-                                   : shape.kind == ShapeKind::list ? NodeKind::list : NodeKind::scalar;
+  const NodeKind wanted = compound                        ? NodeKind::mapping
+                          : shape.kind == ShapeKind::list ? NodeKind::list
+                                                          : NodeKind::scalar;
   if (!node.is(wanted)) {
     report_wrong_kind(node, shape, path, problems);
   } else if (shape.kind == ShapeKind::variant) {
-    check_variant(node, shape, path, problems);
+    check_variant(node, shape, path, problems, standing);
   } else if (shape.kind == ShapeKind::mapping) {
-    check_mapping(node, {shape.fields, shape.bases, ""}, shape, path, problems);
+    check_mapping(node, {shape.fields, shape.bases, "", standing}, shape, path, problems);
   } else if (shape.kind == ShapeKind::list) {
     for (const Node& item : node.items) {
-      check_structure(item, shape.items.front(), path, problems);
+      check_structure(item, shape.items.front(), path, problems, standing);
     }
   }
 }

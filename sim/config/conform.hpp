@@ -19,10 +19,14 @@ void expand_shorthands(Node& node, const Shape& shape);
 
 // Reports unknown and missing keys, kinds and presets that do not exist, lists and mappings out of
 // place, values that are missing. `node` has been expanded. `path` is its own.
-void check_structure(const Node& node, const Shape& shape, std::string_view path, Problems& problems);
+// Within a mapping that refines a preset nothing is required.
+enum class Standing { alone, refining };
+void check_structure(const Node& node, const Shape& shape, std::string_view path,
+                     Problems& problems, Standing standing = Standing::alone);
 
-// "unknown kind 'pagd' for engine.kv_cache; did you mean 'paged'? known: …".
-[[nodiscard]] std::string unknown_name(std::string_view what, std::string_view name, std::string_view path,
+// "unknown kind 'pagd' for engine.kv_cache; did you mean 'paged'? (known: …)".
+[[nodiscard]] std::string unknown_name(std::string_view what, std::string_view name,
+                                       std::string_view path,
                                        const std::vector<std::string>& names);
 
 }  // namespace tessera

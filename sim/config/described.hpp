@@ -22,7 +22,9 @@ struct BlindVisitor {
 };
 
 template <class T>
-concept Described = requires(T& spec, BlindVisitor& visitor) { T::describe(spec, visitor); };
+concept Described = requires(T& spec, BlindVisitor& visitor) {
+  T::describe(spec, visitor);
+};
 
 template <class T>
 inline constexpr bool is_optional = false;

@@ -13,16 +13,39 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t max_text_bytes = std::size_t{1} << 20;
+constexpr std::size_t max_text_bytes = std::size_t{1} << 18;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t max_nodes = 100'000;
 // yaml-cpp recurses once a level; nothing in a scenario nests deeper than a handful.
 constexpr std::size_t max_depth = 64;
 
+constexpr const char* unclosed_quote = "a quote that was opened is never closed";
+
+// Whether the quote that `text` starts with is closed: at the end of a file yaml-cpp closes it
+// itself. Text that starts otherwise (a block scalar) has none to close.
+bool is_closed(std::string_view text) {
+  if (text.empty() || (text[0] != '"' && text[0] != '\'')) {
+    return true;
+  }
+  for (std::size_t at = 1; at < text.size(); ++at) {
+    if (text[0] == '"' && text[at] == '\\') {
+      ++at;
+    } else if (text[at] == text[0]) {
+      // Two single quotes are one that is meant; either way the next one decides.
+      if (text[0] == '"' || at + 1 == text.size() || text[at + 1] != '\'') {
+        return true;
+      }
+      ++at;
+    }
+  }
+  return false;
+}
+
 // Builds the tree from yaml-cpp's events. Ends the parse by throwing what was found so far.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string file, Problems& problems)
-      : file_(std::move(file)), problems_(&problems) {}
+  TreeBuilder(std::string_view text, std::string file, Problems& problems)
+      : text_(text), file_(std::move(file)), problems_(&problems) {}
 
   // What the parse ends with once there is no sense in reading on; it has been reported.
   struct Stop {};
@@ -33,18 +56,27 @@ class TreeBuilder final : public YAML::EventHandler {
   [[nodiscard]] std::optional<Place> innermost_open() const {
     return open_.empty() ? std::nullopt : std::optional(open_.back().node.place);
   }
+  // yaml-cpp counts bytes from 0; we count characters from 1.
   [[nodiscard]] Place place_of(const YAML::Mark& mark) const {
-    return {file_, mark.line + 1, mark.column + 1};
+    std::int64_t column = mark.column;
+    if (column > 0 && column < longest_counted && mark.pos >= mark.column &&
+        mark.pos <= static_cast<int>(text_.size())) {
+      const auto start = static_cast<std::size_t>(mark.pos - mark.column);
+      column = count_characters(text_.substr(start, static_cast<std::size_t>(mark.column)));
+    }
+    return {file_, mark.line + 1, column + 1};
   }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++num_documents_ == 2) {
-      stop(mark, "expected one document, but a second one, or text that belongs to none, starts here");
+      stop(mark,
+           "expected one document, but a second one, or text that belongs to none, starts here");
     }
   }
   void OnDocumentEnd() override {}
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-    problems_->error(place_of(mark), "", "anchors ('&" + name + "') are not supported; write the value out");
+    problems_->error(place_of(mark), "",
+                     "anchors ('&" + name + "') are not supported; write the value out");
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     problems_->error(place_of(mark), "", "aliases ('*') are not supported; write the value out");
@@ -56,6 +88,10 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
     refuse_tag(mark, tag);
+    if (tag == "!" &&
+        !is_closed(text_.substr(std::min(static_cast<std::size_t>(mark.pos), text_.size())))) {
+      stop(mark, unclosed_quote);
+    }
     Node node{NodeKind::scalar, place_of(mark), value, tag == "!", {}, {}};
     if (find_bad_text(value)) {
       problems_->error(node.place, "", "this text holds a character that is not allowed");
@@ -151,17 +187,24 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     if (!node.is(NodeKind::scalar)) {
-      problems_->error(node.place, "", std::string("a key must be a name, not ") + name_of(node.kind));
+      problems_->error(node.place, "",
+                       std::string("a key must be a name, not ") + name_of(node.kind));
     } else if (node.text == "<<" && !node.quoted) {
       problems_->error(node.place, "", "merge keys ('<<') are not supported; write the keys out");
-    } else if (const auto [first, fresh] = frame.lines.emplace(node.text, node.place.line); !fresh) {
-      problems_->error(node.place, "", "duplicate key " + in_quotes(node.text) + ", given on line " +
-                                           std::to_string(first->second) + " already");
+    } else if (const auto [first, fresh] = frame.lines.emplace(node.text, node.place.line);
+               !fresh) {
+      problems_->error(node.place, "",
+                       "duplicate key " + in_quotes(node.text) + ", given on line " +
+                           std::to_string(first->second) + " already");
     } else {
       frame.keep = true;
     }
   }
 
+  // Columns beyond it stay bytes, so that a file of one long line does not take a square of time.
+  static constexpr int longest_counted = 4096;
+
+  std::string_view text_;
   std::string file_;
   Problems* problems_;
   Node root_;
@@ -174,7 +217,8 @@ class TreeBuilder final : public YAML::EventHandler {
 // the file, and guesses UTF-16 from zero bytes.
 bool is_plain_text(std::string_view text, const std::string& file, Problems& problems) {
   if (text.size() > max_text_bytes) {
-    problems.error({file, 0, 0}, "", "too long: more than " + std::to_string(max_text_bytes) + " bytes");
+    problems.error({file, 0, 0}, "",
+                   "too long: more than " + std::to_string(max_text_bytes) + " bytes");
     return false;
   }
   const auto bad = find_bad_text(text);
@@ -189,7 +233,8 @@ bool is_plain_text(std::string_view text, const std::string& file, Problems& pro
   return false;
 }
 
-void report_syntax(const YAML::Exception& exception, const TreeBuilder& builder, Problems& problems) {
+void report_syntax(const YAML::Exception& exception, const TreeBuilder& builder,
+                   Problems& problems) {
   Place place = builder.place_of(exception.mark);
   std::string message = exception.msg;
   const auto open = builder.innermost_open();
@@ -197,7 +242,7 @@ void report_syntax(const YAML::Exception& exception, const TreeBuilder& builder,
     place = *open;
     message = "this bracket is never closed";
   } else if (message == "illegal EOF in scalar") {
-    message = "a quote that was opened is never closed";
+    message = unclosed_quote;
   } else {
     message = "not valid YAML: " + message;
   }
@@ -211,12 +256,14 @@ void report_syntax(const YAML::Exception& exception, const TreeBuilder& builder,
 }  // namespace
 
 Entry* Node::find(std::string_view key) {
-  const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
+  const auto it =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
   return it == entries.end() ? nullptr : &*it;
 }
 
 const Entry* Node::find(std::string_view key) const {
-  const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
+  const auto it =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
   return it == entries.end() ? nullptr : &*it;
 }
 
@@ -229,9 +276,13 @@ Node scalar_node(std::string text, const Place& place) {
   return {NodeKind::scalar, place, std::move(text), false, {}, {}};
 }
 
-Node mapping_node(const Place& place) { return {NodeKind::mapping, place, "", false, {}, {}}; }
+Node mapping_node(const Place& place) {
+  return {NodeKind::mapping, place, "", false, {}, {}};
+}
 
-Node null_node(const Place& place) { return {NodeKind::null, place, "", false, {}, {}}; }
+Node null_node(const Place& place) {
+  return {NodeKind::null, place, "", false, {}, {}};
+}
 
 Node& Node::add(std::string_view key, const Place& key_place, Node value) {
   Entry& entry = entries.emplace_back();
@@ -272,7 +323,10 @@ Node parse_document(std::string_view text, const std::string& file, Problems& pr
   if (!is_plain_text(text, file, problems)) {
     return {NodeKind::broken, {file, 0, 0}, "", false, {}, {}};
   }
-  TreeBuilder builder(file, problems);
+  if (text.starts_with(byte_order_mark)) {
+    text.remove_prefix(byte_order_mark.size());
+  }
+  TreeBuilder builder(text, file, problems);
   std::istringstream stream{std::string(text)};
   try {
     YAML::Parser parser(stream);

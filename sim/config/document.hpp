@@ -51,6 +51,7 @@ void set_places(Node& node, const Place& place);
 
 // Parses one document. What is wrong goes to `problems`; the result is then as much as could be
 // understood. `file` is what places call the text.
-[[nodiscard]] Node parse_document(std::string_view text, const std::string& file, Problems& problems);
+[[nodiscard]] Node parse_document(std::string_view text, const std::string& file,
+                                  Problems& problems);
 
 }  // namespace tessera

@@ -58,13 +58,17 @@ void append_mapping(std::string& out, const Node& mapping, std::size_t indent) {
 }  // namespace
 
 bool needs_quotes(std::string_view text) {
-  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  const auto is_plain = [&](char c) { return is_word(c) || c == '-' || c == '.' || c == '/' || c == ' '; };
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  };
+  const auto is_plain = [&](char c) {
+    return is_word(c) || c == '-' || c == '.' || c == '/' || c == ' ';
+  };
   if (text.empty() || text.back() == ' ' || !std::all_of(text.begin(), text.end(), is_plain)) {
     return true;
   }
-  if (std::isalpha(static_cast<unsigned char>(text[0])) == 0 && text[0] != '/' && !text.starts_with("./") &&
-      !text.starts_with("../")) {
+  if (std::isalpha(static_cast<unsigned char>(text[0])) == 0 && text[0] != '/' &&
+      !text.starts_with("./") && !text.starts_with("../")) {
     return true;
   }
   std::string lower;

@@ -14,7 +14,9 @@
 namespace tessera {
 namespace {
 
-bool fits(const Scenario& scenario) { return std::holds_alternative<MemoryPlan>(plan_memory(scenario)); }
+bool fits(const Scenario& scenario) {
+  return std::holds_alternative<MemoryPlan>(plan_memory(scenario));
+}
 
 void advise_weights(const Scenario& scenario, std::vector<std::string>& advice) {
   for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
@@ -52,7 +54,8 @@ void advise_step(const Scenario& scenario, std::vector<std::string>& advice) {
   while (policy->max_num_batched_tokens > Tokens{256}) {
     policy->max_num_batched_tokens = Tokens{policy->max_num_batched_tokens.count() / 2};
     if (fits(changed)) {
-      advice.push_back("engine.policy.max_num_batched_tokens: " + text_of(policy->max_num_batched_tokens));
+      advice.push_back("engine.policy.max_num_batched_tokens: " +
+                       text_of(policy->max_num_batched_tokens));
       return;
     }
   }
@@ -96,15 +99,18 @@ std::string fit_advice(const Scenario& scenario, const DoesNotFit& fault) {
   advise_share(scenario, advice);
   advise_step(scenario, advice);
   advise_gpu(scenario, advice);
-  const std::string what = "'" + scenario.model.name + "' with " + std::string(name_of(scenario.precision.weights)) +
-                           " weights does not fit the " + scenario.hardware.gpu.name + ": " +
-                           std::to_string(fault.missing.count()) + " bytes (" + in_gib(fault.missing) +
-                           ") are missing of " + text_of(scenario.engine.memory.utilization) + " x " +
-                           in_gib(plan.capacity) + "; weights take " + in_gib(plan.weights) + ", the workspace " +
-                           in_gib(plan.workspace) + ", the driver " + in_gib(plan.driver) + ", the KV pool at least " +
-                           in_gib(plan.pool);
+  const std::string what =
+      "'" + scenario.model.name + "' with " + std::string(name_of(scenario.precision.weights)) +
+      " weights does not fit the " + scenario.hardware.gpu.name + ": " +
+      std::to_string(fault.missing.count()) + " bytes (" + in_gib(fault.missing) +
+      ") are missing of " + text_of(scenario.engine.memory.utilization) + " x " +
+      in_gib(plan.capacity) + "; weights take " + in_gib(plan.weights) + ", the workspace " +
+      in_gib(plan.workspace) + ", the driver " + in_gib(plan.driver) + ", the KV pool at least " +
+      in_gib(plan.pool);
   if (advice.empty()) {
-    return what + "; no single change of weights, utilization, step size or GPU would help: take a smaller model";
+    return what +
+           "; no single change of weights, utilization, step size or GPU would help: take a "
+           "smaller model";
   }
   std::string help;
   for (const std::string& one : advice) {

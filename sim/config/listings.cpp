@@ -24,8 +24,8 @@ void append_rate(std::string& text, const char* name, Flops rate) {
 
 std::string summary_of(const GpuSpec& gpu) {
   std::string text = gpu.architecture.empty() ? "" : gpu.architecture + ", ";
-  text += in_gib(gpu.memory) + " usable" + (gpu.memory_type.empty() ? "" : " " + gpu.memory_type) + " at " +
-          text_of(gpu.memory_bandwidth);
+  text += in_gib(gpu.memory) + " usable" + (gpu.memory_type.empty() ? "" : " " + gpu.memory_type) +
+          " at " + text_of(gpu.memory_bandwidth);
   append_rate(text, "fp32", gpu.peak.fp32);
   append_rate(text, "fp16", gpu.peak.fp16);
   append_rate(text, "bf16", gpu.peak.bf16);
@@ -47,9 +47,9 @@ std::string in_billions(std::int64_t count) {
 }
 
 std::string summary_of(const ModelSpec& model) {
-  std::string text = in_billions(count_parameters(model).total()) + " parameters, " + std::to_string(model.layers) +
-                     " layers, hidden " + std::to_string(model.hidden) + ", " + std::to_string(model.heads) +
-                     " heads";
+  std::string text = in_billions(count_parameters(model).total()) + " parameters, " +
+                     std::to_string(model.layers) + " layers, hidden " +
+                     std::to_string(model.hidden) + ", " + std::to_string(model.heads) + " heads";
   if (model.key_value_heads() != model.heads) {
     text += " (" + std::to_string(model.key_value_heads()) + " of keys and values)";
   }
@@ -61,7 +61,8 @@ std::string summary_of(const ModelSpec& model) {
 }
 
 template <class T>
-std::vector<Listing> listings(const std::vector<std::string>& names, T (*preset)(std::string_view)) {
+std::vector<Listing> listings(const std::vector<std::string>& names,
+                              T (*preset)(std::string_view)) {
   std::vector<Listing> all;
   for (const std::string& name : names) {
     const T spec = preset(name);
@@ -82,20 +83,29 @@ std::string_view summary_of(TraceFormat format) {
     case TraceFormat::burstgpt:
       return "CSV: Timestamp in seconds, Request tokens, Response tokens (BurstGPT)";
     case TraceFormat::mooncake:
-      return "JSON lines: timestamp in milliseconds, input_length, output_length, hash_ids (Mooncake)";
+      return "JSON lines: timestamp in milliseconds, input_length, output_length, hash_ids "
+             "(Mooncake)";
   }
   return "";
 }
 
 }  // namespace
 
-std::vector<Listing> list_gpus() { return listings(gpu_preset_names(), gpu_preset); }
+std::vector<Listing> list_gpus() {
+  return listings(gpu_preset_names(), gpu_preset);
+}
 
-std::vector<Listing> list_models() { return listings(model_preset_names(), model_preset); }
+std::vector<Listing> list_models() {
+  return listings(model_preset_names(), model_preset);
+}
 
-std::vector<Listing> list_policies() { return kinds_of(As<PolicySpec>{}); }
+std::vector<Listing> list_policies() {
+  return kinds_of(As<PolicySpec>{});
+}
 
-std::vector<Listing> list_kv_managers() { return kinds_of(As<KvCacheSpec>{}); }
+std::vector<Listing> list_kv_managers() {
+  return kinds_of(As<KvCacheSpec>{});
+}
 
 std::vector<Listing> list_trace_formats() {
   std::vector<Listing> all;

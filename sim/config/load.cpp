@@ -47,11 +47,13 @@ struct SweptAxis {
 };
 
 void add_values(const Node& item, std::string_view path, SweptAxis& axis, Problems& problems) {
-  const auto range = item.is(NodeKind::scalar) && !item.quoted ? expand_range(item.text) : std::nullopt;
+  const auto range =
+      item.is(NodeKind::scalar) && !item.quoted ? expand_range(item.text) : std::nullopt;
   if (!range) {
     axis.values.push_back({to_flow_text(item), item.place});
   } else if (const auto* why = std::get_if<std::string>(&*range)) {
-    problems.error(item.place, path, std::string(path) + ": the range " + in_quotes(item.text) + " " + *why);
+    problems.error(item.place, path,
+                   std::string(path) + ": the range " + in_quotes(item.text) + " " + *why);
   } else {
     for (const std::string& value : std::get<std::vector<std::string>>(*range)) {
       axis.values.push_back({value, item.place});
@@ -107,7 +109,8 @@ bool is_usable_root(const Node& root, Problems& problems) {
   if (root.is(NodeKind::null)) {
     problems.error(root.place, "", "the scenario is empty; it needs a 'model' at the least");
   } else if (!root.is(NodeKind::broken)) {
-    problems.error(root.place, "", std::string("expected a mapping of keys to values, got ") + name_of(root.kind));
+    problems.error(root.place, "",
+                   std::string("expected a mapping of keys to values, got ") + name_of(root.kind));
   }
   return false;
 }
@@ -120,7 +123,8 @@ void read_tree(const Node& root, Scenario& scenario, Problems& problems) {
 
 // Reads the tree with one value of the sweep in place, for what is wrong with that value alone.
 // A key that only another kind has may be meant for another axis, and is left to the points.
-void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value, Problems& problems) {
+void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value,
+                       Problems& problems) {
   Problems setting;
   apply_override(root, {axis.path, value.text}, setting);
   if (setting.any()) {
@@ -131,7 +135,8 @@ void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value
   read_tree(root, scenario, found);
   for (const Diagnostic& diagnostic : found.all()) {
     if (diagnostic.severity == Severity::error && diagnostic.place.file == "--set " + axis.path) {
-      problems.error(value.place, "sweep." + axis.path, "sweep." + axis.path + ": " + diagnostic.message);
+      problems.error(value.place, "sweep." + axis.path,
+                     "sweep." + axis.path + ": " + diagnostic.message);
     }
   }
 }
@@ -201,8 +206,8 @@ LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
 }
 
 std::string resolved_yaml(const Scenario& scenario) {
-  // File names stay as they were given, relative ones to the scenario's folder: equal scenarios must
-  // give equal text wherever they lie.
+  // File names stay as they were given, relative ones to the scenario's folder: equal scenarios
+  // must give equal text wherever they lie.
   return "# yaml-language-server: $schema=scenario.schema.json\n" + to_yaml(to_node(scenario));
 }
 

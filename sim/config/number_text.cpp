@@ -7,7 +7,9 @@
 namespace tessera {
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::size_t count_digits(std::string_view text, std::size_t from) {
   std::size_t end = from;
@@ -110,7 +112,8 @@ double to_double(const Decimal& decimal) {
   if (decimal.digits.empty()) {
     return 0.0;
   }
-  const std::string text = (decimal.negative ? "-" : "") + decimal.digits + "e" + std::to_string(decimal.exponent);
+  const std::string text =
+      (decimal.negative ? "-" : "") + decimal.digits + "e" + std::to_string(decimal.exponent);
   double value = 0.0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
   if (result.ec == std::errc::result_out_of_range) {

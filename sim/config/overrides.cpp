@@ -89,7 +89,8 @@ struct Setting {
   Problems& problems;
 };
 
-std::vector<std::string> keys_besides(const Node& mapping, std::string_view except, const Node* kept) {
+std::vector<std::string> keys_besides(const Node& mapping, std::string_view except,
+                                      const Node* kept) {
   std::vector<std::string> keys;
   for (const Entry& entry : mapping.entries) {
     if (entry.key != except && (kept == nullptr || kept->find(entry.key) == nullptr)) {
@@ -99,10 +100,12 @@ std::vector<std::string> keys_besides(const Node& mapping, std::string_view exce
   return keys;
 }
 
-void note_set_aside(const std::vector<std::string>& keys, std::string_view path, const Setting& setting) {
+void note_set_aside(const std::vector<std::string>& keys, std::string_view path,
+                    const Setting& setting) {
   if (!keys.empty()) {
-    setting.problems.note(setting.place, setting.override.path + "=" + setting.override.value + " sets aside " +
-                                             std::string(path) + "'s " + listed(keys));
+    setting.problems.note(setting.place, setting.override.path + "=" + setting.override.value +
+                                             " sets aside " + std::string(path) + "'s " +
+                                             listed(keys));
   }
 }
 
@@ -116,8 +119,8 @@ Entry& entry_of(Node& mapping, std::string_view key, const Place& place) {
 }
 
 // `kind: name`, or `preset: name`: keeps the other keys when the name stays, else starts afresh.
-void choose(Node& mapping, std::string_view key, Node name, std::string_view path, const Setting& setting,
-            std::string_view by_default) {
+void choose(Node& mapping, std::string_view key, Node name, std::string_view path,
+            const Setting& setting, std::string_view by_default) {
   const Node* current = mapping.scalar_at(key);
   const std::string_view before = current != nullptr ? std::string_view(current->text) : by_default;
   if (!mapping.is(NodeKind::mapping)) {
@@ -138,7 +141,8 @@ std::string_view default_name(const Shape& shape, const Node& node) {
 }
 
 // The path ends here: `node` becomes `value`.
-void set_value(Node& node, Node value, const Shape& shape, std::string_view path, const Setting& setting) {
+void set_value(Node& node, Node value, const Shape& shape, std::string_view path,
+               const Setting& setting) {
   const bool was_scalar = value.is(NodeKind::scalar);
   expand_shorthand(value, shape);
   const std::string_view key = shape.kind == ShapeKind::variant ? "kind" : "preset";
@@ -154,10 +158,12 @@ void set_value(Node& node, Node value, const Shape& shape, std::string_view path
   node = std::move(value);
 }
 
-void descend(Node& node, const Shape& shape, std::string_view remaining, Node value, const Setting& setting);
+void descend(Node& node, const Shape& shape, std::string_view remaining, Node value,
+             const Setting& setting);
 
 // Why the kind that is chosen has no such key.
-void report_other_kind(const Node& node, const Shape& shape, std::string_view key, const Setting& setting) {
+void report_other_kind(const Node& node, const Shape& shape, std::string_view key,
+                       const Setting& setting) {
   std::vector<std::string> owners;
   for (const ShapeAlternative& alternative : shape.alternatives) {
     if (find_field(alternative.fields, key) != nullptr) {
@@ -169,13 +175,15 @@ void report_other_kind(const Node& node, const Shape& shape, std::string_view ke
   const std::string parent = path.substr(0, end);
   const ShapeAlternative* chosen = chosen_alternative(node, shape);
   setting.problems.error(setting.place, parent,
-                         "only kind " + listed(owners) + " has '" + std::string(key) + "', but " + parent + " is " +
-                             (chosen != nullptr ? chosen->kind : "of no known kind") + "; set " + parent +
-                             ".kind first");
+                         "only kind " + listed(owners) + " has '" + std::string(key) + "', but " +
+                             parent + " is " +
+                             (chosen != nullptr ? chosen->kind : "of no known kind") + "; set " +
+                             parent + ".kind first");
 }
 
 // The field that `key` names in the kind that `node` is of; null (and reported) when it has none.
-const ShapeField* field_for(const Node& node, const Shape& shape, std::string_view key, const Setting& setting) {
+const ShapeField* field_for(const Node& node, const Shape& shape, std::string_view key,
+                            const Setting& setting) {
   if (shape.kind != ShapeKind::variant) {
     const auto fields = fields_named(shape, key);
     return fields.empty() ? nullptr : fields.front();
@@ -188,7 +196,8 @@ const ShapeField* field_for(const Node& node, const Shape& shape, std::string_vi
   return field;
 }
 
-void descend(Node& node, const Shape& shape, std::string_view remaining, Node value, const Setting& setting) {
+void descend(Node& node, const Shape& shape, std::string_view remaining, Node value,
+             const Setting& setting) {
   const Steps steps(remaining);
   const std::string_view path = std::string_view(setting.override.path)
                                     .substr(0, setting.override.path.size() - remaining.size());
@@ -228,7 +237,8 @@ std::string why_no_such_path(std::string_view path) {
   }
   std::string message = "a scenario has no " + in_quotes(path);
   const std::string full = path_ending_in(path);
-  return message + (full.empty() ? did_you_mean(path, all_paths()) : "; did you mean '" + full + "'?");
+  return message +
+         (full.empty() ? did_you_mean(path, all_paths()) : "; did you mean '" + full + "'?");
 }
 
 void apply_override(Node& scenario, const Override& override, Problems& problems) {
@@ -239,7 +249,8 @@ void apply_override(Node& scenario, const Override& override, Problems& problems
   Node value = parse_document(override.value, place.file, problems);
   set_places(value, place);
   if (!value.is(NodeKind::broken)) {
-    descend(scenario, scenario_shape(), override.path, std::move(value), {override, place, problems});
+    descend(scenario, scenario_shape(), override.path, std::move(value),
+            {override, place, problems});
   }
 }
 

@@ -74,11 +74,13 @@ std::vector<std::string> names_in(std::string_view folder, const std::vector<Ali
 template <class T>
 T read_preset(std::string_view folder, std::string_view name, const std::vector<Alias>& aliases,
               const Shape& shape) {
-  const auto alias = std::find_if(aliases.begin(), aliases.end(), [&](const Alias& a) { return a.name == name; });
+  const auto alias =
+      std::find_if(aliases.begin(), aliases.end(), [&](const Alias& a) { return a.name == name; });
   const std::string id(alias == aliases.end() ? name : std::string_view(alias->stands_for));
   const auto text = find_text(std::string(folder) + "/" + id);
   if (!text) {
-    throw WrongUsage(unknown_name("preset", name, folder == "gpus" ? "gpu" : "model", names_in(folder, aliases)));
+    throw WrongUsage(unknown_name("preset", name, folder == "gpus" ? "gpu" : "model",
+                                  names_in(folder, aliases)));
   }
   const std::string file = std::string(folder) + "/" + id + ".yaml";
   Problems problems;
@@ -96,9 +98,13 @@ T read_preset(std::string_view folder, std::string_view name, const std::vector<
 
 }  // namespace
 
-std::vector<std::string> gpu_preset_names() { return names_in("gpus", gpu_aliases()); }
+std::vector<std::string> gpu_preset_names() {
+  return names_in("gpus", gpu_aliases());
+}
 
-std::vector<std::string> model_preset_names() { return names_in("models", model_aliases()); }
+std::vector<std::string> model_preset_names() {
+  return names_in("models", model_aliases());
+}
 
 std::string_view embedded_text(std::string_view id) {
   const auto text = find_text(id);

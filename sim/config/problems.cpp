@@ -25,7 +25,9 @@ void Problems::note(const Place& place, std::string message) {
   diagnostics_.push_back({Severity::note, place, std::move(message)});
 }
 
-void Problems::pass_on(const Diagnostic& note) { diagnostics_.push_back(note); }
+void Problems::pass_on(const Diagnostic& note) {
+  diagnostics_.push_back(note);
+}
 
 void Problems::unreadable(const Place& place, std::string_view path, std::string message) {
   error(place, path, std::move(message));

@@ -45,7 +45,8 @@ class Problems {
 // Text of the user's in single quotes, shortened where it is long.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 // "; did you mean 'paged'?" or nothing.
-[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);
+[[nodiscard]] std::string did_you_mean(std::string_view word,
+                                       const std::vector<std::string>& names);
 // "a, b, c".
 [[nodiscard]] std::string listed(const std::vector<std::string>& names);
 

@@ -12,14 +12,16 @@ namespace {
 
 // A name that is no preset has been reported, with its place, by the check of the structure.
 template <class T, class Find>
-void read_preset_into(const Node& mapping, T& out, const std::vector<std::string>& names, Find find) {
+void read_preset_into(const Node& mapping, T& out, const std::vector<std::string>& names,
+                      Find find) {
   const Node* name = mapping.scalar_at("preset");
   if (name != nullptr && std::find(names.begin(), names.end(), name->text) != names.end()) {
     out = find(name->text);
   }
 }
 
-void read_hugging_face(const Node& file, ModelSpec& out, std::string_view path, ReadContext context) {
+void read_hugging_face(const Node& file, ModelSpec& out, std::string_view path,
+                       ReadContext context) {
   const std::string resolved = resolve_path(context.directory, file.text);
   try {
     Diagnostics notes;
@@ -39,13 +41,15 @@ void read_hugging_face(const Node& file, ModelSpec& out, std::string_view path, 
 
 }  // namespace
 
-void read_base(const Node& mapping, GpuSpec& out, std::string_view /*path*/, ReadContext /*context*/) {
+void read_base(const Node& mapping, GpuSpec& out, std::string_view /*path*/,
+               ReadContext /*context*/) {
   read_preset_into(mapping, out, gpu_preset_names(), gpu_preset);
 }
 
 void read_base(const Node& mapping, ModelSpec& out, std::string_view path, ReadContext context) {
   read_preset_into(mapping, out, model_preset_names(), model_preset);
-  if (const Node* file = mapping.scalar_at("hugging_face"); file != nullptr && !file->text.empty()) {
+  const Node* file = mapping.scalar_at("hugging_face");
+  if (file != nullptr && !file->text.empty() && mapping.find("preset") == nullptr) {
     read_hugging_face(*file, out, path, context);
   }
 }

@@ -43,12 +43,14 @@ bool is_not_finite(std::string_view text) {
   for (const char c : text) {
     lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
-  const std::array<std::string_view, 8> names{".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"};
+  const std::array<std::string_view, 8> names{".nan", ".inf", "-.inf", "+.inf",
+                                              "nan",  "inf",  "-inf",  "infinity"};
   return std::find(names.begin(), names.end(), lower) != names.end();
 }
 
 Complaint leading_zero(ScalarText scalar) {
-  return {in_quotes(scalar.text) + " starts with a zero, which some readers take for octal; write it without"};
+  return {in_quotes(scalar.text) +
+          " starts with a zero, which some readers take for octal; write it without"};
 }
 
 // The whole text as one plain number, or why not.
@@ -77,9 +79,11 @@ Parsed<Integer> parse_whole(ScalarText scalar) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
   if (result.ec == std::errc::result_out_of_range) {
     const bool negative = text.starts_with('-');
-    return Complaint{in_quotes(text) + (negative ? " is too small for a whole number; the least is "
-                                                 : " is too large for a whole number; the greatest is ") +
-                     text_of(negative ? std::numeric_limits<Integer>::min() : std::numeric_limits<Integer>::max())};
+    return Complaint{in_quotes(text) +
+                     (negative ? " is too small for a whole number; the least is "
+                               : " is too large for a whole number; the greatest is ") +
+                     text_of(negative ? std::numeric_limits<Integer>::min()
+                                      : std::numeric_limits<Integer>::max())};
   }
   if (result.ec != std::errc{} || result.ptr != text.data() + text.size()) {
     const bool negative = text.starts_with('-') && std::is_unsigned_v<Integer>;
@@ -108,13 +112,14 @@ std::string_view noun_of(ScalarForm form) {
 }
 
 std::string with_unit(ScalarForm form) {
-  return std::string(noun_of(form)) + " with a unit such as '" + std::string(example_of(form)) + "'";
+  return std::string(noun_of(form)) + " with a unit such as '" + std::string(example_of(form)) +
+         "'";
 }
 
 // Bits where bytes are meant: Gbps, Gb/s, Mbit.
 bool counts_bits(std::string_view unit) {
-  return unit.ends_with("bps") || unit.ends_with("b/s") || unit.ends_with("bit/s") || unit.ends_with("bit") ||
-         unit.ends_with("bits");
+  return unit.ends_with("bps") || unit.ends_with("b/s") || unit.ends_with("bit/s") ||
+         unit.ends_with("bit") || unit.ends_with("bits");
 }
 
 std::string lower_case(std::string_view text) {
@@ -128,8 +133,9 @@ std::string lower_case(std::string_view text) {
 Complaint unknown_unit(ScalarForm form, std::string_view unit, ScalarText scalar) {
   const std::vector<std::string> names = unit_names(form);
   std::string message = "unknown unit " + in_quotes(unit) + " in " + in_quotes(scalar.text);
-  const auto same = std::find_if(names.begin(), names.end(),
-                                 [&](const std::string& name) { return lower_case(name) == lower_case(unit); });
+  const auto same = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return lower_case(name) == lower_case(unit);
+  });
   if ((form == ScalarForm::bandwidth || form == ScalarForm::size) && counts_bits(unit)) {
     message += "; bits are not understood, write bytes (8 Gb/s are 1 GB/s)";
   } else if (same != names.end()) {
@@ -137,7 +143,7 @@ Complaint unknown_unit(ScalarForm form, std::string_view unit, ScalarText scalar
   } else {
     message += did_you_mean(unit, names);
   }
-  return {message + "; " + std::string(noun_of(form)) + " is in " + listed(names)};
+  return {message + " (" + std::string(noun_of(form)) + " is in " + listed(names) + ")"};
 }
 
 struct Dimensioned {
@@ -161,7 +167,8 @@ std::variant<Dimensioned, Complaint> split_unit(ScalarForm form, ScalarText scal
   }
   const auto number = decimal_of(prefix->number);
   if (!number) {
-    return Complaint{in_quotes(scalar.text) + " is beyond any " + std::string(noun_of(form)).substr(2)};
+    return Complaint{in_quotes(scalar.text) + " is beyond any " +
+                     std::string(noun_of(form)).substr(2)};
   }
   return Dimensioned{*number, unit};
 }
@@ -175,7 +182,8 @@ std::variant<Int128, Complaint> parse_exact(ScalarForm form, ScalarText scalar,
     return *complaint;
   }
   const auto& [number, name] = std::get<Dimensioned>(split);
-  const auto unit = std::find_if(units.begin(), units.end(), [&](const ExactUnit& u) { return u.name == name; });
+  const auto unit =
+      std::find_if(units.begin(), units.end(), [&](const ExactUnit& u) { return u.name == name; });
   if (unit == units.end()) {
     return unknown_unit(form, name, scalar);
   }
@@ -194,14 +202,16 @@ std::variant<Int128, Complaint> parse_exact(ScalarForm form, ScalarText scalar,
 // exists, and would carry times beyond what can be counted.
 template <std::size_t N>
 std::variant<double, Complaint> parse_measure(ScalarForm form, ScalarText scalar,
-                                              const std::array<RealUnit, N>& units, RealBounds bounds) {
+                                              const std::array<RealUnit, N>& units,
+                                              RealBounds bounds) {
   const auto split = split_unit(form, scalar);
   if (const auto* complaint = std::get_if<Complaint>(&split)) {
     return *complaint;
   }
   Decimal number = std::get<Dimensioned>(split).number;
   const std::string_view name = std::get<Dimensioned>(split).unit;
-  const auto unit = std::find_if(units.begin(), units.end(), [&](const RealUnit& u) { return u.name == name; });
+  const auto unit =
+      std::find_if(units.begin(), units.end(), [&](const RealUnit& u) { return u.name == name; });
   if (unit == units.end()) {
     return unknown_unit(form, name, scalar);
   }
@@ -209,7 +219,8 @@ std::variant<double, Complaint> parse_measure(ScalarForm form, ScalarText scalar
   number.exponent += unit->decimal_exponent;
   const double value = std::ldexp(to_double(number), unit->binary_exponent) / unit->divisor;
   if (!zero && (std::abs(value) > bounds.largest || std::abs(value) < bounds.smallest)) {
-    return Complaint{in_quotes(scalar.text) + " is too " + (std::abs(value) > bounds.largest ? "large" : "small")};
+    return Complaint{in_quotes(scalar.text) + " is too " +
+                     (std::abs(value) > bounds.largest ? "large" : "small")};
   }
   return value;
 }
@@ -255,7 +266,8 @@ std::string exact_text(Int128 value, const std::array<ExactUnit, N>& units, std:
 Decimal shortest_decimal(double value) {
   std::array<char, 40> text;
   const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific).ptr;
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific)
+          .ptr;
   return *decimal_of(std::string_view(text.data(), static_cast<std::size_t>(end - text.data())));
 }
 
@@ -281,7 +293,8 @@ std::string measure_text(double value, const std::array<RealUnit, N>& units) {
   const int magnitude = decimal.exponent + static_cast<int>(decimal.digits.size()) - 1;
   const RealUnit* best = &units[0];
   for (const RealUnit& unit : units) {
-    if (unit.written && unit.decimal_exponent <= magnitude && unit.decimal_exponent >= best->decimal_exponent) {
+    if (unit.written && unit.decimal_exponent <= magnitude &&
+        unit.decimal_exponent >= best->decimal_exponent) {
       best = &unit;
     }
   }
@@ -362,7 +375,8 @@ Parsed<Rate> parse_scalar(ScalarText scalar, As<Rate> /*type*/) {
 }
 
 Parsed<Bandwidth> parse_scalar(ScalarText scalar, As<Bandwidth> /*type*/) {
-  return measure_from<Bandwidth>(parse_measure(ScalarForm::bandwidth, scalar, bandwidth_units, bandwidth_bounds));
+  return measure_from<Bandwidth>(
+      parse_measure(ScalarForm::bandwidth, scalar, bandwidth_units, bandwidth_bounds));
 }
 
 Parsed<Flops> parse_scalar(ScalarText scalar, As<Flops> /*type*/) {
@@ -391,9 +405,15 @@ Parsed<FilePath> parse_scalar(ScalarText scalar, As<FilePath> /*type*/) {
   return FilePath{std::get<std::string>(text)};
 }
 
-std::string text_of(bool value) { return value ? "true" : "false"; }
-std::string text_of(std::int64_t value) { return std::to_string(value); }
-std::string text_of(std::uint64_t value) { return std::to_string(value); }
+std::string text_of(bool value) {
+  return value ? "true" : "false";
+}
+std::string text_of(std::int64_t value) {
+  return std::to_string(value);
+}
+std::string text_of(std::uint64_t value) {
+  return std::to_string(value);
+}
 
 std::string text_of(double value) {
   const Decimal decimal = shortest_decimal(value);
@@ -404,14 +424,30 @@ std::string text_of(double value) {
   return (decimal.negative ? "-" : "") + decimal.digits + "e" + std::to_string(decimal.exponent);
 }
 
-std::string text_of(Bytes value) { return exact_text(value.count(), size_units, "B"); }
-std::string text_of(Duration value) { return exact_text(value.picoseconds(), duration_units, "s"); }
-std::string text_of(Rate value) { return measure_text(value.value(), rate_units); }
-std::string text_of(Bandwidth value) { return measure_text(value.value(), bandwidth_units); }
-std::string text_of(Flops value) { return measure_text(value.value(), flops_units); }
-std::string text_of(Power value) { return measure_text(value.value(), power_units); }
-std::string text_of(const std::string& value) { return value; }
-std::string text_of(const FilePath& value) { return value.path; }
+std::string text_of(Bytes value) {
+  return exact_text(value.count(), size_units, "B");
+}
+std::string text_of(Duration value) {
+  return exact_text(value.picoseconds(), duration_units, "s");
+}
+std::string text_of(Rate value) {
+  return measure_text(value.value(), rate_units);
+}
+std::string text_of(Bandwidth value) {
+  return measure_text(value.value(), bandwidth_units);
+}
+std::string text_of(Flops value) {
+  return measure_text(value.value(), flops_units);
+}
+std::string text_of(Power value) {
+  return measure_text(value.value(), power_units);
+}
+std::string text_of(const std::string& value) {
+  return value;
+}
+std::string text_of(const FilePath& value) {
+  return value.path;
+}
 
 std::vector<std::string> unit_names(ScalarForm form) {
   switch (form) {

@@ -21,7 +21,8 @@ json::value number_from(const std::string& text) {
 
 // A plain value as JSON: a number where YAML would read one.
 json::value value_of(const Node& node, const Shape& shape) {
-  const bool is_number = shape.form == ScalarForm::whole_number || shape.form == ScalarForm::real_number;
+  const bool is_number =
+      shape.form == ScalarForm::whole_number || shape.form == ScalarForm::real_number;
   if (node.is(NodeKind::null)) {
     return nullptr;
   }
@@ -125,9 +126,11 @@ std::string range_text(const ShapeRange& range) {
 
 void add_property(json::object& properties, const ShapeField& field) {
   json::object schema = schema_of(field.shape, field.range);
-  const bool has_unit = field.shape.kind == ShapeKind::scalar && !unit_names(field.shape.form).empty();
+  const bool has_unit =
+      field.shape.kind == ShapeKind::scalar && !unit_names(field.shape.form).empty();
   schema["description"] = field.doc + (has_unit ? range_text(field.range) : "");
-  const bool plain = field.shape.kind == ShapeKind::scalar || field.shape.kind == ShapeKind::enumeration;
+  const bool plain =
+      field.shape.kind == ShapeKind::scalar || field.shape.kind == ShapeKind::enumeration;
   if (plain && !field.required && !(field.fallback.is(NodeKind::null) && !field.shape.nullable)) {
     schema["default"] = value_of(field.fallback, field.shape);
   }
@@ -143,19 +146,32 @@ json::object object_schema(const std::vector<ShapeField>& fields) {
       required.emplace_back(field.name);
     }
   }
-  json::object schema{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  json::object schema{
+      {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
   if (!required.empty()) {
     schema["required"] = std::move(required);
   }
   return schema;
 }
 
-// A mapping that stands alone, or refines one of its bases.
-json::object mapping_schema(const Shape& shape) {
-  json::object schema = object_schema(shape.fields);
-  if (shape.bases.empty()) {
-    return schema;
+void drop_required(std::vector<ShapeField>& fields) {
+  for (ShapeField& field : fields) {
+    field.required = false;
+    drop_required(field.shape.fields);
   }
+}
+
+// A mapping that stands alone, or refines one of its bases. What a mapping within it must have is
+// left to the reader, since a refinement need not have it.
+json::object mapping_schema(const Shape& shape) {
+  if (shape.bases.empty()) {
+    return object_schema(shape.fields);
+  }
+  std::vector<ShapeField> fields = shape.fields;
+  for (ShapeField& field : fields) {
+    drop_required(field.shape.fields);
+  }
+  json::object schema = object_schema(fields);
   json::array ways;
   for (const ShapeField& base : shape.bases) {
     add_property(schema["properties"].as_object(), base);
@@ -271,7 +287,8 @@ void append_pretty(std::string& out, const json::value& value, std::size_t inden
       return;
     }
     out += '[';
-    append_items(out, *array, indent, [&](const json::value& item) { append_pretty(out, item, indent + 2); });
+    append_items(out, *array, indent,
+                 [&](const json::value& item) { append_pretty(out, item, indent + 2); });
     out += ']';
   } else if (value.is_double()) {
     out += text_of(value.as_double());
@@ -284,18 +301,18 @@ void append_pretty(std::string& out, const json::value& value, std::size_t inden
 
 std::string scenario_schema() {
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                      {"$comment", "Printed by `tessera schema`."},
                       {"title", "Tessera scenario"}};
   for (const auto& pair : schema_of(scenario_shape(), {})) {
     schema[pair.key()] = pair.value();
   }
-  // A scenario without a model can be completed on the command line, but not run as it stands.
   schema["properties"].as_object()["sweep"] = json::object{
       {"description", "the values that each path takes; every combination is a point"},
       {"type", json::array{"object", "null"}},
       {"additionalProperties",
-       json::object{{"oneOf",
-                     json::array{json::object{{"type", "array"}, {"minItems", 1}},
-                                 json::object{{"type", "string"}, {"examples", json::array{"1..64*2"}}}}}}}};
+       json::object{{"oneOf", json::array{json::object{{"type", "array"}, {"minItems", 1}},
+                                          json::object{{"type", "string"},
+                                                       {"examples", json::array{"1..64*2"}}}}}}}};
   std::string out;
   append_pretty(out, schema, 0);
   return out + "\n";

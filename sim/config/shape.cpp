@@ -37,7 +37,8 @@ class ShapeBuilder {
     fields_.back().required = true;
   }
   template <class T, class R>
-  void required(std::string_view name, const T& member, const Range<R>& range, std::string_view doc) {
+  void required(std::string_view name, const T& member, const Range<R>& range,
+                std::string_view doc) {
     field(name, member, range, doc);
     fields_.back().required = true;
   }
@@ -46,8 +47,8 @@ class ShapeBuilder {
  private:
   template <class T>
   void add(std::string_view name, const T& member, std::string_view doc, ShapeRange range) {
-    fields_.push_back(
-        {std::string(name), std::string(doc), false, std::move(range), to_node(member), shape_of<T>()});
+    fields_.push_back({std::string(name), std::string(doc), false, std::move(range),
+                       to_node(member), shape_of<T>()});
   }
 
   std::vector<ShapeField> fields_;
@@ -63,7 +64,8 @@ std::vector<ShapeField> fields_of() {
 
 template <class... Specs>
 std::vector<ShapeAlternative> alternatives_of(As<std::variant<Specs...>> /*type*/) {
-  return {ShapeAlternative{std::string(Specs::kind), std::string(Specs::summary), fields_of<Specs>()}...};
+  return {ShapeAlternative{std::string(Specs::kind), std::string(Specs::summary),
+                           fields_of<Specs>()}...};
 }
 
 template <class E>
@@ -75,13 +77,15 @@ ShapeField preset_field(std::vector<std::string> names) {
   Shape shape;
   shape.kind = ShapeKind::enumeration;
   shape.names = std::move(names);
-  return {"preset", "start from this preset; the other keys refine it", false, {}, {}, std::move(shape)};
+  return {"preset",        "start from this preset; the other keys refine it", false, {}, {},
+          std::move(shape)};
 }
 
 ShapeField hugging_face_field() {
   Shape shape;
   shape.form = ScalarForm::file;
-  return {"hugging_face", "read the architecture from this config.json", false, {}, {}, std::move(shape)};
+  return {"hugging_face",  "read the architecture from this config.json", false, {}, {},
+          std::move(shape)};
 }
 
 template <class T>
@@ -149,8 +153,8 @@ std::vector<std::string> Shape::kinds() const {
 }
 
 const ShapeField* find_field(const std::vector<ShapeField>& fields, std::string_view name) {
-  const auto it =
-      std::find_if(fields.begin(), fields.end(), [&](const ShapeField& field) { return field.name == name; });
+  const auto it = std::find_if(fields.begin(), fields.end(),
+                               [&](const ShapeField& field) { return field.name == name; });
   return it == fields.end() ? nullptr : &*it;
 }
 
@@ -163,7 +167,17 @@ std::vector<std::string> names_of(const std::vector<ShapeField>& fields) {
 }
 
 const Shape& scenario_shape() {
-  static const Shape shape = shape_of<Scenario>();
+  static const Shape shape = [] {
+    Shape whole = shape_of<Scenario>();
+    // A GPU has no default of its own, but a scenario has: the T4.
+    const auto field_of = [](std::vector<ShapeField>& fields,
+                             std::string_view name) -> ShapeField& {
+      return *std::find_if(fields.begin(), fields.end(),
+                           [&](const ShapeField& field) { return field.name == name; });
+    };
+    field_of(field_of(whole.fields, "hardware").shape.fields, "gpu").required = false;
+    return whole;
+  }();
   return shape;
 }
 

@@ -17,11 +17,11 @@ enum class ShapeKind { scalar, enumeration, list, mapping, variant };
 // What may stand in place of the mapping, beside a mapping itself.
 enum class Shorthand {
   none,
-  kind_name,        // `policy: orca`
-  kind_or_tokens,   // `prompt_tokens: 512` as well: {kind: fixed, tokens: 512}
-  preset_name,      // `gpu: t4`
-  limit_on_each,    // `ttft: 2 s`: {each: 2 s}
-  on_or_off,        // `memory: true`: {}; `memory: false`: null
+  kind_name,       // `policy: orca`
+  kind_or_tokens,  // `prompt_tokens: 512` as well: {kind: fixed, tokens: 512}
+  preset_name,     // `gpu: t4`
+  limit_on_each,   // `ttft: 2 s`: {each: 2 s}
+  on_or_off,       // `memory: true`: {}; `memory: false`: null
 };
 
 // Bounds as text, for messages and the schema.
@@ -65,7 +65,8 @@ struct ShapeField {
   Shape shape;
 };
 
-[[nodiscard]] const ShapeField* find_field(const std::vector<ShapeField>& fields, std::string_view name);
+[[nodiscard]] const ShapeField* find_field(const std::vector<ShapeField>& fields,
+                                           std::string_view name);
 [[nodiscard]] std::vector<std::string> names_of(const std::vector<ShapeField>& fields);
 
 // Of a whole scenario, of a GPU, of a model. Built at the first call; safe from any thread.

@@ -5,7 +5,9 @@
 namespace tessera {
 namespace {
 
-constexpr bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+constexpr bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
 // Length of the well-formed character that `text` starts with; 0: none.
 std::size_t character_length(std::string_view text) {
@@ -16,7 +18,8 @@ std::size_t character_length(std::string_view text) {
   }
   const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
   if (lead < 0xC2 || lead > 0xF4 || text.size() < length ||
-      !std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length), is_continuation)) {
+      !std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length),
+                   is_continuation)) {
     return 0;
   }
   // Forms that are longer than need be, surrogates, and what lies beyond U+10FFFF.

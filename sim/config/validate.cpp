@@ -25,10 +25,9 @@ class Rules {
 
   void check_all() {
     check_contradictions();
-    check_not_modelled();
+    check_combination();
     check_precision();
     check_context();
-    check_combination();
     check_token_budget();
     check_length("workload.prompt_tokens", scenario_.workload.prompt_tokens);
     check_length("workload.output_tokens", scenario_.workload.output_tokens);
@@ -36,6 +35,7 @@ class Rules {
     check_amount();
     check_files();
     check_memory();
+    check_not_modelled();
   }
 
  private:
@@ -84,14 +84,16 @@ void Rules::check_contradictions() {
 
 void Rules::check_not_modelled() {
   if (sound({"model"}) && scenario_.model.kind == ModelKind::encoder) {
-    fault("model", "'" + scenario_.model.name + "' is an encoder, and an encoder does not generate; take a decoder");
+    fault("model", "'" + scenario_.model.name +
+                       "' is an encoder, and an encoder does not generate; take a decoder");
   }
   if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
     fault("hardware.count", "several GPUs are not modelled in this version; take 1");
   }
   const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
   if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching) {
-    fault("engine.kv_cache.prefix_caching", "prefix caching is not modelled in this version; take false");
+    fault("engine.kv_cache.prefix_caching",
+          "prefix caching is not modelled in this version; take false");
   }
   if (sound({"output.trace"}) && scenario_.output.trace) {
     fault("output.trace", "trace.json is not written in this version; take false");
@@ -136,27 +138,30 @@ void Rules::check_format(std::string_view path, std::string_view format, Flops p
                     (path == "precision.weights" ? "load the weights as fp16" : "use fp16"));
     return;
   }
-  fault(path, gpu + " has no " + std::string(format) + " arithmetic (hardware.gpu.peak." + std::string(format) +
-                  " is 0); use fp16");
+  fault(path, gpu + " has no " + std::string(format) + " arithmetic (hardware.gpu.peak." +
+                  std::string(format) + " is 0); use fp16");
 }
 
 void Rules::check_context() {
   const std::int64_t positions = scenario_.model.positions;
   const auto limit = scenario_.engine.max_model_len;
-  if (!sound({"engine.max_model_len", "model"}) || !limit || positions == 0 || limit->count() <= positions) {
+  if (!sound({"engine.max_model_len", "model"}) || !limit || positions == 0 ||
+      limit->count() <= positions) {
     return;
   }
   const bool learned = scenario_.model.position == PositionKind::learned;
-  fault("engine.max_model_len", text_of(*limit) + " tokens are more than the " + std::to_string(positions) +
-                                    " positions that '" + scenario_.model.name + "' " +
-                                    (learned ? "has learned" : "was trained for (model.positions)"));
+  fault("engine.max_model_len",
+        text_of(*limit) + " tokens are more than the " + std::to_string(positions) +
+            " positions that '" + scenario_.model.name + "' " +
+            (learned ? "has learned" : "was trained for (model.positions)"));
 }
 
 void Rules::check_combination() {
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
   }
-  if (std::string why = why_incompatible(scenario_.engine.policy, scenario_.engine.kv_cache); !why.empty()) {
+  if (std::string why = why_incompatible(scenario_.engine.policy, scenario_.engine.kv_cache);
+      !why.empty()) {
     fault("engine.kv_cache", std::move(why));
   }
 }
@@ -170,8 +175,8 @@ void Rules::check_token_budget() {
   const Tokens longest = scenario_.max_model_len();
   if (policy->max_num_batched_tokens < longest) {
     fault("engine.policy.max_num_batched_tokens",
-          "without chunked_prefill a step must hold the longest prompt: at least max_model_len (" + text_of(longest) +
-              "), got " + text_of(policy->max_num_batched_tokens));
+          "without chunked_prefill a step must hold the longest prompt: at least max_model_len (" +
+              text_of(longest) + "), got " + text_of(policy->max_num_batched_tokens));
   }
 }
 
@@ -202,8 +207,8 @@ void Rules::check_length(std::string_view path, const std::optional<LengthSpec>&
   }
   const LengthBounds bounds = bounds_of(*length);
   if (bounds.least > bounds.greatest) {
-    fault(join_path(path, "min"), "the shortest length (" + text_of(bounds.least) + ") is above the longest (" +
-                                      text_of(bounds.greatest) + ")");
+    fault(join_path(path, "min"), "the shortest length (" + text_of(bounds.least) +
+                                      ") is above the longest (" + text_of(bounds.greatest) + ")");
   }
 }
 
@@ -214,17 +219,20 @@ void Rules::check_lengths_fit() {
     return;
   }
   const Tokens longest = scenario_.max_model_len();
-  const Tokens prompt = workload.prompt_tokens ? bounds_of(*workload.prompt_tokens).least : Tokens{1};
-  const Tokens output = workload.output_tokens ? bounds_of(*workload.output_tokens).least : Tokens{1};
+  const Tokens prompt =
+      workload.prompt_tokens ? bounds_of(*workload.prompt_tokens).least : Tokens{1};
+  const Tokens output =
+      workload.output_tokens ? bounds_of(*workload.output_tokens).least : Tokens{1};
   if (prompt >= longest) {
-    fault("workload.prompt_tokens", "a prompt of " + text_of(prompt) + " tokens or more never fits max_model_len (" +
+    fault("workload.prompt_tokens", "a prompt of " + text_of(prompt) +
+                                        " tokens or more never fits max_model_len (" +
                                         text_of(longest) + ") with a token of output");
     return;
   }
   if (!workload.max_total_tokens && prompt + output > longest) {
-    fault("workload.output_tokens", "a prompt of at least " + text_of(prompt) + " and an output of at least " +
-                                        text_of(output) + " tokens never fit max_model_len (" + text_of(longest) +
-                                        ")");
+    fault("workload.output_tokens",
+          "a prompt of at least " + text_of(prompt) + " and an output of at least " +
+              text_of(output) + " tokens never fit max_model_len (" + text_of(longest) + ")");
   }
 }
 
@@ -251,11 +259,13 @@ void Rules::check_amount() {
     fault("workload.arrivals", "a burst needs the number of its requests: workload.requests");
   }
   if (closed_loop && !workload.requests && !workload.duration) {
-    fault("workload.arrivals", "a closed loop needs an end: workload.requests or workload.duration");
+    fault("workload.arrivals",
+          "a closed loop needs an end: workload.requests or workload.duration");
   }
   if (workload.duration && !workload.requests &&
       rate_of(workload.arrivals) * workload.duration->to_seconds() > most_requests) {
-    fault("workload.duration", "more than 1e12 requests would arrive; shorten it, or lower the rate");
+    fault("workload.duration",
+          "more than 1e12 requests would arrive; shorten it, or lower the rate");
   }
 }
 
@@ -308,13 +318,14 @@ void Rules::check_pool(const MemoryPlan& plan) {
                                 (paged != nullptr && paged->reserve == BlockReserve::max_model_len);
   if (reserves_longest && scenario_.max_model_len() > capacity) {
     fault("engine.max_model_len", holds + ", less than the one reservation of max_model_len (" +
-                                      text_of(scenario_.max_model_len()) + "); lower engine.max_model_len");
+                                      text_of(scenario_.max_model_len()) +
+                                      "); lower engine.max_model_len");
     return;
   }
   const auto& prompt = scenario_.workload.prompt_tokens;
   if (prompt && sound({"workload.prompt_tokens"}) && bounds_of(*prompt).least > capacity) {
-    fault("workload.prompt_tokens", holds + ", so that a prompt of " + text_of(bounds_of(*prompt).least) +
-                                        " or more never fits");
+    fault("workload.prompt_tokens", holds + ", so that a prompt of " +
+                                        text_of(bounds_of(*prompt).least) + " or more never fits");
   }
 }
 
