@@ -115,14 +115,23 @@ std::int64_t batch_size(const Step& step) {
   return size;
 }
 
+// num_running, num_waiting and num_preempted, as the step's decisions left them.
+void append_queues(std::string& row, const QueueSizes& before, const Step& step) {
+  const auto admitted = static_cast<std::int64_t>(step.admitted.size());
+  const auto preempted = static_cast<std::int64_t>(step.preempted.size());
+  const auto swapped_in = static_cast<std::int64_t>(step.swapped_in.size());
+  const auto swapped_out = static_cast<std::int64_t>(step.swapped_out.size());
+  append_count(row, before.running + admitted + swapped_in - preempted);
+  append_count(row, before.waiting - admitted + preempted - swapped_out);
+  append_count(row, preempted);
+}
+
 }  // namespace
 
 IterationRows::IterationRows(const std::filesystem::path& folder)
     : file_(folder / "iterations.csv", iteration_columns) {}
 
 void IterationRows::add(const StepRecord& record) {
-  const auto admitted = static_cast<std::int64_t>(record.step->admitted.size());
-  const auto preempted = static_cast<std::int64_t>(record.step->preempted.size());
   std::string& row = file_.row();
   append_count(row, record.iteration);
   append_count(row, number_of(record.engine));
@@ -134,9 +143,7 @@ void IterationRows::add(const StepRecord& record) {
   append_count(row, record.shape.prefill_tokens.count());
   append_count(row, record.shape.decode_sequences);
   append_count(row, (record.shape.prefill_context + record.shape.decode_context).count());
-  append_count(row, record.before.running + admitted - preempted);
-  append_count(row, record.before.waiting - admitted + preempted);
-  append_count(row, preempted);
+  append_queues(row, record.before, *record.step);
   append_blocks(row, record.free_blocks_after_schedule);
   append_latency(row, record.time.compute);
   append_latency(row, record.time.memory);
@@ -166,7 +173,8 @@ void StepRows::add(const StepRecord& record) {
   append_count(row, hit_tokens(step.hits).count());
   append_count(row, record.before.swapped);
   append_ids(row, step.admitted);
-  row += ",,";  // swapped in, swapped out: no policy here swaps
+  append_ids(row, step.swapped_in);
+  append_ids(row, step.swapped_out);
   append_blocks(row, record.free_blocks_after_schedule);
   append_count(row, record.after.running);
   append_count(row, record.after.waiting);
