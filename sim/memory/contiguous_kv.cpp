@@ -75,6 +75,7 @@ class ContiguousKv final : public KvCache {
   }
 
   Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
+    TESSERA_INVARIANT(!rows_.holds(sequence.id), "a sequence that is admitted holds nothing");
     const Grant grant = could_admit(sequence, admission);
     if (grant != Grant::ok) {
       return grant;

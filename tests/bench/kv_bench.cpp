@@ -14,9 +14,11 @@ namespace {
 using namespace literals;
 
 KvPool pool_of(std::int64_t tokens) {
-  return {.bytes = 524'288_bytes * tokens,
-          .bytes_per_token = 524'288_bytes,
-          .max_model_len = 2048_tokens};
+  KvPool pool;
+  pool.bytes_per_token = 524'288_bytes;
+  pool.bytes = pool.bytes_per_token * tokens;
+  pool.max_model_len = 2048_tokens;
+  return pool;
 }
 
 KvSequence sequence(std::uint32_t id, std::int64_t prompt, std::int64_t output) {

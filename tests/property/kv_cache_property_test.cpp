@@ -25,10 +25,16 @@ struct Setting {
 };
 
 KvPool small_pool(std::int64_t bytes) {
-  return {.bytes = Bytes{bytes}, .bytes_per_token = 3_bytes, .max_model_len = 48_tokens};
+  KvPool pool;
+  pool.bytes = Bytes{bytes};
+  pool.bytes_per_token = 3_bytes;
+  pool.max_model_len = 48_tokens;
+  pool.host_bytes = Bytes{bytes / 4};
+  return pool;
 }
 
-PagedKvSpec paged(std::int64_t block_size, std::optional<Blocks> num_blocks, double watermark) {
+PagedKvSpec paged(std::int64_t block_size, std::optional<Blocks> num_blocks,
+                  std::optional<double> watermark) {
   PagedKvSpec spec;
   spec.block_size = Tokens{block_size};
   spec.num_blocks = num_blocks;
@@ -46,10 +52,13 @@ std::vector<Setting<Spec>> settings_of() {
   if constexpr (std::is_same_v<Spec, PagedKvSpec>) {
     KvPool with_null = small_pool(1000);
     with_null.null_block = true;
+    KvPool with_policys_watermark = with_null;
+    with_policys_watermark.watermark = 0.15;
     return {
         {"sized", {}, small_pool(1000)},
         {"null_block", paged(4, std::nullopt, 0.0), with_null},
         {"watermark", paged(5, std::nullopt, 0.1), with_null},
+        {"policys_watermark", paged(3, std::nullopt, std::nullopt), with_policys_watermark},
         {"fixed", paged(7, 30_blocks, 0.3), with_null},
         {"token_blocks", paged(1, std::nullopt, 0.0), small_pool(601)},
         {"one_block", paged(16, 1_blocks, 0.0), small_pool(0)},
@@ -83,6 +92,7 @@ struct Shadow {
   std::vector<Cell> written;
   std::int64_t room = 0;  // that the program was promised
   bool has_ended = false;
+  bool is_swapped = false;  // to host memory
 };
 
 template <class Spec>
@@ -132,21 +142,60 @@ class Program {
       kv_->set_head_of_queue(head_);
     } else if (!row) {
       admit(id);
+    } else if (upto(7) == 0) {
+      release(id);
+    } else if (row->is_swapped) {
+      swap_in(*row);
     } else {
-      switch (upto(5)) {
-        case 0:
-          release(id);
-          break;
-        case 1:
-          end(*row);
-          break;
-        case 2:
-        case 3:
-          extend(*row);
-          break;
-        default:
-          write(*row);
-      }
+      operate_on(*row);
+    }
+  }
+
+  void operate_on(Shadow& row) {
+    switch (upto(5)) {
+      case 0:
+        swap_out(row);
+        break;
+      case 1:
+        end(row);
+        break;
+      case 2:
+      case 3:
+        extend(row);
+        break;
+      default:
+        write(row);
+    }
+  }
+
+  void swap_out(Shadow& row) {
+    const KvUsage before = kv_->usage();
+    KvWork work;
+    const Grant answer = kv_->swap_out(row.sequence.id, work);
+    if (plain_) {
+      ASSERT_EQ(answer, plain_->swap_out(row.sequence.id));
+    }
+    if (answer == Grant::ok) {
+      row.is_swapped = true;
+      ASSERT_EQ(work.swapped_out, before.reserved() - kv_->usage().reserved());
+    } else {
+      ASSERT_EQ(kv_->usage(), before) << "a refusal changes nothing";
+    }
+  }
+
+  void swap_in(Shadow& row) {
+    const KvUsage before = kv_->usage();
+    KvWork work;
+    const Grant answer = kv_->swap_in(row.sequence.id, work);
+    if (plain_) {
+      const auto written = static_cast<std::int64_t>(row.written.size());
+      ASSERT_EQ(answer, plain_->swap_in(row.sequence.id, written));
+    }
+    if (answer == Grant::ok) {
+      row.is_swapped = false;
+      ASSERT_EQ(work.swapped_in, kv_->usage().reserved() - before.reserved());
+    } else {
+      ASSERT_EQ(kv_->usage(), before) << "a refusal changes nothing";
     }
   }
 
@@ -158,8 +207,11 @@ class Program {
     admission.must_fit = Tokens{upto(1) == 0 ? known : 0};
     admission.watermark_applies = upto(1) == 0;
     const KvUsage before = kv_->usage();
+    const Grant forecast = kv_->could_admit(sequence, admission);
+    ASSERT_EQ(kv_->usage(), before) << "a question changes nothing";
     KvWork work;
     const Grant answer = kv_->admit(sequence, admission, work);
+    ASSERT_EQ(answer, forecast);
     if (plain_) {
       ASSERT_EQ(answer, plain_->admit(sequence, admission));
     }
@@ -237,6 +289,10 @@ class Program {
   // Adds the row's cells to `expected`, one by one.
   void check_row(const Shadow& row, KvUsage& expected) {
     const SequenceKvUsage held = kv_->usage(row.sequence.id);
+    if (row.is_swapped) {
+      ASSERT_EQ(held.reserved, Bytes{0});
+      return;
+    }
     ASSERT_GE(held.reserved, pool_.bytes_per_token * row.room);
     Bytes live{0};
     for (const Cell cell : row.written) {

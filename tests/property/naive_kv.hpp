@@ -24,6 +24,8 @@ class NaiveGrants {
   virtual Grant admit(const KvSequence& sequence, const Admission& admission) = 0;
   virtual Grant extend(SequenceId id, std::int64_t entries) = 0;
   virtual void release(SequenceId id) = 0;
+  virtual Grant swap_out(SequenceId id) = 0;
+  virtual Grant swap_in(SequenceId id, std::int64_t written) = 0;
   // Cells that the sequence may write, and those that it was given beyond them.
   [[nodiscard]] virtual std::int64_t cells(SequenceId id) const = 0;
   [[nodiscard]] virtual std::int64_t rounding(SequenceId id) const = 0;
@@ -43,7 +45,9 @@ class NaivePaged final : public NaiveGrants {
     if (pool.null_block && count > 0) {
       owners_[0] = null_owner;
     }
-    watermark_ = static_cast<std::int64_t>(spec.watermark * static_cast<double>(count));
+    watermark_ = static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
+                                           static_cast<double>(count));
+    host_blocks_ = pool.host_bytes.count() / block;
   }
 
   Grant admit(const KvSequence& sequence, const Admission& admission) override {
@@ -81,6 +85,30 @@ class NaivePaged final : public NaiveGrants {
 
   void release(SequenceId id) override {
     std::replace(owners_.begin(), owners_.end(), static_cast<std::int64_t>(id), nobody);
+    swapped_.erase(id);
+  }
+  Grant swap_out(SequenceId id) override {
+    const std::int64_t blocks = count(static_cast<std::int64_t>(id));
+    std::int64_t on_host = 0;
+    for (const auto& [other, held] : swapped_) {
+      on_host += held;
+    }
+    if (on_host + blocks > host_blocks_) {
+      return Grant::later;
+    }
+    release(id);
+    swapped_[id] = blocks;
+    return Grant::ok;
+  }
+  Grant swap_in(SequenceId id, std::int64_t written) override {
+    const std::int64_t blocks = swapped_.at(id);
+    const std::int64_t full_blocks = written / spec_.block_size.count();
+    if (full_blocks + 1 + watermark_ > count(nobody) || blocks > count(nobody)) {
+      return Grant::later;
+    }
+    give(static_cast<std::int64_t>(id), blocks);
+    swapped_.erase(id);
+    return Grant::ok;
   }
   [[nodiscard]] std::int64_t cells(SequenceId id) const override {
     return count(static_cast<std::int64_t>(id)) * spec_.block_size.count();
@@ -136,6 +164,8 @@ class NaivePaged final : public NaiveGrants {
   std::int64_t tail_ = 0;
   std::int64_t watermark_ = 0;
   std::vector<std::int64_t> owners_;  // of each block
+  std::int64_t host_blocks_ = 0;
+  std::map<SequenceId, std::int64_t> swapped_;  // blocks in host memory
 };
 
 class NaiveContiguous final : public NaiveGrants {
@@ -167,6 +197,8 @@ class NaiveContiguous final : public NaiveGrants {
     placement_->deallocate(held_.at(id).extent);
     held_.erase(id);
   }
+  Grant swap_out(SequenceId /*id*/) override { return Grant::never; }
+  Grant swap_in(SequenceId /*id*/, std::int64_t /*written*/) override { return Grant::never; }
   [[nodiscard]] std::int64_t cells(SequenceId id) const override { return held_.at(id).asked; }
   [[nodiscard]] std::int64_t rounding(SequenceId id) const override {
     return held_.at(id).extent.size.count() - held_.at(id).asked;

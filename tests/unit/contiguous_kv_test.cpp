@@ -38,9 +38,11 @@ Admission gate_of(Tokens must_fit) {
 
 std::unique_ptr<KvCache> cache(Reserve reserve, Placement placement, Bytes pool,
                                Tokens max_model_len = 2048_tokens) {
-  return make_kv_cache(
-      ContiguousKvSpec{.reserve = reserve, .placement = placement},
-      {.bytes = pool, .bytes_per_token = opt_13b_token, .max_model_len = max_model_len});
+  KvPool made;
+  made.bytes = pool;
+  made.bytes_per_token = opt_13b_token;
+  made.max_model_len = max_model_len;
+  return make_kv_cache(ContiguousKvSpec{.reserve = reserve, .placement = placement}, made);
 }
 
 void admit_and_write(KvCache& kv, const KvSequence& row, std::int64_t entries) {
@@ -224,6 +226,14 @@ TEST(ContiguousKv, AThousandIdenticalSequencesLeaveNoHole) {
   }
 }
 
+TEST(ContiguousKv, DoesNotSwap) {
+  const auto kv = cache(Reserve::oracle, Placement::buddy, opt_13b_token * 64);
+  KvWork work;
+  admit_and_write(*kv, sequence(0, 4, 4), 4);
+  EXPECT_EQ(kv->swap_out(SequenceId{0}, work), Grant::never);
+  EXPECT_EQ(kv->usage().live, opt_13b_token * 4);
+}
+
 TEST(ContiguousKv, MistakesOfTheCallerAreInvariants) {
   const auto kv = cache(Reserve::oracle, Placement::first_fit, opt_13b_token * 64);
   KvWork work;
@@ -242,7 +252,10 @@ TEST(ContiguousKv, MistakesOfTheCallerAreInvariants) {
 TEST(KvCacheRegistry, NamesItsManagersAndTheirTraits) {
   EXPECT_EQ(kind_of(KvCacheSpec{PagedKvSpec{}}), "paged");
   EXPECT_EQ(kind_of(KvCacheSpec{ContiguousKvSpec{}}), "contiguous");
-  EXPECT_TRUE(traits_of(KvCacheSpec{PagedKvSpec{}}).has_blocks);
+  EXPECT_EQ(traits_of(KvCacheSpec{PagedKvSpec{}}).block_size, 16_tokens);
+  EXPECT_TRUE(traits_of(KvCacheSpec{PagedKvSpec{}}).swaps);
+  EXPECT_FALSE(traits_of(KvCacheSpec{ContiguousKvSpec{}}).block_size.has_value());
+  EXPECT_FALSE(traits_of(KvCacheSpec{ContiguousKvSpec{}}).swaps);
   EXPECT_FALSE(traits_of(KvCacheSpec{PagedKvSpec{}}).reserves_at_admission);
   EXPECT_TRUE(traits_of(KvCacheSpec{ContiguousKvSpec{}}).reserves_at_admission);
   const auto kv =

@@ -43,7 +43,11 @@ Admission gated(std::int64_t entries, std::int64_t must_fit) {
 }
 
 KvPool pool_of(Bytes bytes) {
-  return {.bytes = bytes, .bytes_per_token = opt_13b_token, .max_model_len = 2048_tokens};
+  KvPool pool;
+  pool.bytes = bytes;
+  pool.bytes_per_token = opt_13b_token;
+  pool.max_model_len = 2048_tokens;
+  return pool;
 }
 
 struct PagedKv : testing::Test {
@@ -236,6 +240,43 @@ TEST_F(PagedKv, PreemptedSequenceComesBackEmptyWithTheSameEnd) {
   EXPECT_EQ(kv->usage(row.id).written, 0_bytes);
 }
 
+TEST_F(PagedKv, WatermarkIsThePolicysUnlessTheSpecHasItsOwn) {
+  KvPool pool = pool_of(opt_13b_token * 16 * 100);
+  pool.watermark = 0.05;
+  PagedKvSpec spec;
+  EXPECT_EQ(make_kv_cache(spec, pool)->usage().withheld, opt_13b_token * 16 * 5);
+  spec.watermark = 0.0;
+  EXPECT_EQ(make_kv_cache(spec, pool)->usage().withheld, 0_bytes);
+}
+
+TEST_F(PagedKv, SwappedSequenceComesBackAsItWas) {
+  KvPool pool = pool_of(opt_13b_token * 16 * 10);
+  pool.host_bytes = opt_13b_token * 16 * 3;
+  pool.watermark = 0.1;
+  kv = make_kv_cache(PagedKvSpec{}, pool);
+  admit_and_write(sequence(0, 40, 10), 42);
+  admit_and_write(sequence(1, 20, 10), 20);
+  const KvUsage before = kv->usage();
+  ASSERT_EQ(kv->swap_out(SequenceId{0}, work), Grant::ok);
+  EXPECT_EQ(work.swapped_out, opt_13b_token * 48);
+  EXPECT_EQ(kv->usage().live, opt_13b_token * 20);
+  EXPECT_EQ(kv->usage(SequenceId{0}).reserved, 0_bytes);
+  EXPECT_EQ(kv->free_blocks(), 8_blocks);
+  EXPECT_EQ(kv->swap_out(SequenceId{1}, work), Grant::later) << "host memory is full";
+  admit_and_write(sequence(2, 70, 1), 70);
+  ASSERT_EQ(kv->free_blocks(), 3_blocks);
+  EXPECT_EQ(kv->swap_in(SequenceId{0}, work), Grant::later) << "2 full blocks, 1 more, watermark 1";
+  kv->release(SequenceId{2});
+  EXPECT_EQ(work.swapped_in, 0_bytes);
+  ASSERT_EQ(kv->swap_in(SequenceId{0}, work), Grant::ok);
+  EXPECT_EQ(work.swapped_in, opt_13b_token * 48);
+  EXPECT_EQ(kv->usage(), before);
+  ASSERT_EQ(kv->swap_out(SequenceId{1}, work), Grant::ok);
+  kv->release(SequenceId{1});
+  EXPECT_EQ(kv->swap_out(SequenceId{0}, work), Grant::ok) << "a release frees host memory, too";
+  kv->audit();
+}
+
 TEST_F(PagedKv, PoolOfOneBlock) {
   build(1);
   EXPECT_EQ(kv->sequences_that_fit(16_tokens, 1_tokens), 1);
@@ -304,9 +345,6 @@ TEST_F(PagedKv, MistakesOfTheCallerAreInvariants) {
   kv->end_of_sequence(SequenceId{0});
   EXPECT_THROW(kv->end_of_sequence(SequenceId{0}), InvariantViolation);
   kv->audit();
-  PagedKvSpec caching;
-  caching.prefix_caching = true;
-  EXPECT_THROW(static_cast<void>(make_kv_cache(caching, pool_of(12_GiB))), InvariantViolation);
 }
 
 }  // namespace
