@@ -5,7 +5,7 @@
 
 namespace tessera {
 
-std::string resolve_path(const std::string& directory, const std::string& path) {
+std::string file_in(const std::string& directory, const std::string& path) {
   return (std::filesystem::path(directory) / path).string();
 }
 

@@ -1,5 +1,6 @@
 #include "tessera/config/load.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -141,6 +142,17 @@ void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value
   }
 }
 
+std::vector<Axis> plain_axes(const std::vector<SweptAxis>& swept) {
+  std::vector<Axis> axes;
+  for (const SweptAxis& axis : swept) {
+    axes.push_back({axis.path, {}});
+    for (const SweptValue& value : axis.values) {
+      axes.back().values.push_back(value.text);
+    }
+  }
+  return axes;
+}
+
 Diagnostics notes_in(const Problems& problems) {
   Diagnostics notes;
   for (const Diagnostic& diagnostic : problems.all()) {
@@ -173,6 +185,37 @@ ScenarioText ScenarioText::built_in() {
 ScenarioText::ScenarioText(std::string text, std::string name, std::string directory)
     : text_(std::move(text)), name_(std::move(name)), directory_(std::move(directory)) {}
 
+bool ScenarioText::mentions(std::string_view path) const {
+  Problems ignored;
+  const Node root = parse_document(text_, name_, ignored);
+  const Node* node = &root;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('.'), path.size());
+    const Entry* const entry = node->find(path.substr(0, end));
+    if (entry == nullptr) {
+      return false;
+    }
+    node = &entry->value;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return true;
+}
+
+std::vector<Axis> ScenarioText::sweep_axes() const {
+  Problems problems;
+  Node root = parse_document(text_, name_, problems);
+  std::vector<Axis> axes;
+  if (is_usable_root(root, problems)) {
+    axes = plain_axes(take_sweep(root, problems));
+  }
+  if (problems.any()) {
+    // Loading finds these problems too, beside all others.
+    (void)load({});
+    problems.raise(name_);
+  }
+  return axes;
+}
+
 LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
   Problems problems;
   Node root = parse_document(text_, name_, problems);
@@ -190,12 +233,11 @@ LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
   read_tree(root, loaded.scenario, problems);
   fill_in(loaded.scenario);
   check_scenario(loaded.scenario, root, problems);
-  for (const SweptAxis& axis : axes) {
-    loaded.sweep.push_back({axis.path, {}});
-    for (const SweptValue& value : axis.values) {
-      loaded.sweep.back().values.push_back(value.text);
-      // A sweep loads each of its points, so that only the bare file is looked through like this.
-      if (overrides.empty()) {
+  loaded.sweep = plain_axes(axes);
+  // A sweep loads each of its points, so that only the bare file is looked through like this.
+  if (overrides.empty()) {
+    for (const SweptAxis& axis : axes) {
+      for (const SweptValue& value : axis.values) {
         check_swept_value(root, axis, value, problems);
       }
     }

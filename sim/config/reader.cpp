@@ -22,7 +22,7 @@ void read_preset_into(const Node& mapping, T& out, const std::vector<std::string
 
 void read_hugging_face(const Node& file, ModelSpec& out, std::string_view path,
                        ReadContext context) {
-  const std::string resolved = resolve_path(context.directory, file.text);
+  const std::string resolved = file_in(context.directory, file.text);
   try {
     Diagnostics notes;
     out = model_from_hugging_face(resolved, &notes);

@@ -270,7 +270,7 @@ void Rules::check_amount() {
 }
 
 void Rules::check_file(std::string_view path, const std::string& file) {
-  const std::string resolved = resolve_path(scenario_.directory, file);
+  const std::string resolved = file_in(scenario_.directory, file);
   if (!file.empty() && !is_readable(resolved)) {
     const Place place = place_of(tree_, path);
     problems_.unreadable(place, path, prefix(place, path) + "cannot read " + in_quotes(resolved));

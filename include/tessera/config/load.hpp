@@ -56,6 +56,14 @@ class ScenarioText {
   // Throws BadInput with every problem at once. Thread-safe.
   [[nodiscard]] LoadedScenario load(std::span<const Override> overrides) const;
 
+  // Whether the text itself gives a value at `path` ("output.memory"), be it null.
+  [[nodiscard]] bool mentions(std::string_view path) const;
+
+  // The axes of the `sweep:` mapping, whatever else the text holds: a point may be sound where the
+  // bare scenario is not. Throws BadInput, with every problem of the text, where the axes
+  // themselves cannot be understood.
+  [[nodiscard]] std::vector<Axis> sweep_axes() const;
+
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
