@@ -74,19 +74,19 @@ Scenario one_at_a_time(double rate, const LengthSpec& prompts, const LengthSpec&
   return scenario;
 }
 
-Waits run(const Scenario& scenario) {
-  Waits waits;
+void run(const Scenario& scenario, Waits& waits) {
   Diagnostics notes;
   simulate(scenario, waits, notes);
-  return waits;
 }
 
 // Wq = ρ / (2μ(1 − ρ)).
 TEST(SingleServer, WaitsAsInMD1) {
   const double service = 0.010 + 100 * 0.0001;  // one prefill of 100 tokens, one token sampled
   for (const double load : {0.3, 0.6, 0.8}) {
-    const Waits waits = run(one_at_a_time(load / service, FixedLength{.tokens = Tokens{100}},
-                                          FixedLength{.tokens = Tokens{1}}));
+    Waits waits;
+    run(one_at_a_time(load / service, FixedLength{.tokens = Tokens{100}},
+                      FixedLength{.tokens = Tokens{1}}),
+        waits);
     ASSERT_EQ(waits.seconds.size(), 200'000U);
     const Estimate wait = estimate(waits.seconds);
     EXPECT_NEAR(wait.mean, load * service / (2 * (1 - load)), wait.half_width) << load;
@@ -107,9 +107,10 @@ TEST(SingleServer, WaitsAsPollaczekAndKhinchineSay) {
     }
   }
   const double rate = 0.7 / first;
-  const Waits waits =
-      run(one_at_a_time(rate, UniformLength{.min = Tokens{1}, .max = Tokens{50}},
-                        UniformLength{.min = Tokens{1}, .max = Tokens{8}}));
+  Waits waits;
+  run(one_at_a_time(rate, UniformLength{.min = Tokens{1}, .max = Tokens{50}},
+                    UniformLength{.min = Tokens{1}, .max = Tokens{8}}),
+      waits);
   const Estimate wait = estimate(waits.seconds);
   EXPECT_NEAR(wait.mean, rate * second / (2 * (1 - 0.7)), wait.half_width);
   EXPECT_LT(wait.half_width, 0.1 * wait.mean);
@@ -121,7 +122,8 @@ TEST(LittlesLaw, HoldsToThePicosecond) {
                                     UniformLength{.min = Tokens{1}, .max = Tokens{60}});
   scenario.workload.requests = 5'000;
   scenario.engine.policy = VllmV1Spec{.max_num_seqs = 12, .max_num_batched_tokens = Tokens{512}};
-  const Waits waits = run(scenario);
+  Waits waits;
+  run(scenario, waits);
   EXPECT_EQ(waits.area, waits.running_picoseconds);
   EXPECT_GT(waits.area, 0);
 }
