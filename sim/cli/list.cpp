@@ -16,11 +16,12 @@ struct Catalogue {
   std::vector<Listing> (*listings)();
 };
 
-constexpr std::array<Catalogue, 5> catalogues{{
+constexpr std::array<Catalogue, 6> catalogues{{
     {"gpus", list_gpus},
     {"models", list_models},
     {"policies", list_policies},
     {"kv_managers", list_kv_managers},
+    {"allocators", list_allocators},
     {"traces", list_trace_formats},
 }};
 
@@ -58,7 +59,7 @@ const Catalogue& find_catalogue(const std::string& name) {
 
 int list_verb(const Invocation& invocation) {
   const VerbOptions options({
-      .synopsis = "tessera list [gpus|models|policies|kv_managers|traces]",
+      .synopsis = "tessera list [gpus|models|policies|kv_managers|allocators|traces]",
       .about = "Names the presets and kinds that a scenario may use; all of them without argument.",
       .examples = "  tessera list gpus\n  tessera list policies\n",
   });

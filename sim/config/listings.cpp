@@ -7,6 +7,7 @@
 #include "sim/config/scalar.hpp"
 #include "sim/config/shape.hpp"
 #include "tessera/config/load.hpp"
+#include "tessera/memory/allocator_specs.hpp"
 
 namespace tessera {
 namespace {
@@ -105,6 +106,10 @@ std::vector<Listing> list_policies() {
 
 std::vector<Listing> list_kv_managers() {
   return kinds_of(As<KvCacheSpec>{});
+}
+
+std::vector<Listing> list_allocators() {
+  return kinds_of(As<AllocatorSpec>{});
 }
 
 std::vector<Listing> list_trace_formats() {

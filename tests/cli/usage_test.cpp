@@ -105,6 +105,7 @@ TEST(CliUsage, ListNamesWhatScenariosMayUse) {
   EXPECT_THAT(Workplace().run({"list", "models"}).out, HasSubstr("\nllama-7b "));
   EXPECT_THAT(Workplace().run({"list", "policies"}).out, HasSubstr("\nvllm_v1 "));
   EXPECT_THAT(Workplace().run({"list", "kv_managers"}).out, HasSubstr("\npaged "));
+  EXPECT_THAT(Workplace().run({"list", "allocators"}).out, HasSubstr("\ncuda_caching "));
   EXPECT_THAT(Workplace().run({"list", "traces"}).out, HasSubstr("\nazure "));
   EXPECT_EQ(Workplace().run({"list"}).status, 0);
   const Finished typo = Workplace().run({"list", "gpu"});

@@ -88,6 +88,7 @@ struct Listing {
 [[nodiscard]] std::vector<Listing> list_models();
 [[nodiscard]] std::vector<Listing> list_policies();
 [[nodiscard]] std::vector<Listing> list_kv_managers();
+[[nodiscard]] std::vector<Listing> list_allocators();
 [[nodiscard]] std::vector<Listing> list_trace_formats();
 
 // A preset by its name (aliases too). Throws WrongUsage with a suggestion.
