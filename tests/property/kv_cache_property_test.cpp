@@ -42,6 +42,11 @@ PagedKvSpec paged(std::int64_t block_size, std::optional<Blocks> num_blocks,
   return spec;
 }
 
+PagedKvSpec prefix_caching(PagedKvSpec spec) {
+  spec.prefix_caching = true;
+  return spec;
+}
+
 PagedKvSpec for_life(PagedKvSpec spec) {
   spec.reserve = BlockReserve::max_model_len;
   return spec;
@@ -59,6 +64,8 @@ std::vector<Setting<Spec>> settings_of() {
         {"null_block", paged(4, std::nullopt, 0.0), with_null},
         {"watermark", paged(5, std::nullopt, 0.1), with_null},
         {"policys_watermark", paged(3, std::nullopt, std::nullopt), with_policys_watermark},
+        // Nothing is published here, so that nothing is shared.
+        {"prefix_caching", prefix_caching(paged(4, std::nullopt, 0.1)), with_null},
         {"fixed", paged(7, 30_blocks, 0.3), with_null},
         {"token_blocks", paged(1, std::nullopt, 0.0), small_pool(601)},
         {"one_block", paged(16, 1_blocks, 0.0), small_pool(0)},

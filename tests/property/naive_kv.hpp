@@ -88,6 +88,9 @@ class NaivePaged final : public NaiveGrants {
     swapped_.erase(id);
   }
   Grant swap_out(SequenceId id) override {
+    if (!spec_.traits().swaps) {
+      return Grant::never;
+    }
     const std::int64_t blocks = count(static_cast<std::int64_t>(id));
     std::int64_t on_host = 0;
     for (const auto& [other, held] : swapped_) {
@@ -121,7 +124,7 @@ class NaivePaged final : public NaiveGrants {
     KvUsage usage;
     usage.withheld = Bytes{tail_ + block * (count(null_owner) + guarded)};
     usage.free_usable = Bytes{block * (count(nobody) - guarded)};
-    usage.largest_free = Bytes{block * count(nobody)};
+    usage.largest_free = usage.free_usable;
     return usage;
   }
   [[nodiscard]] std::optional<Blocks> free_blocks() const override { return Blocks{count(nobody)}; }

@@ -96,7 +96,7 @@ struct PagedKvSpec {
   [[nodiscard]] KvTraits traits() const {
     return {.reserves_at_admission = reserve == BlockReserve::max_model_len,
             .block_size = block_size,
-            .swaps = true};
+            .swaps = !prefix_caching};
   }
   [[nodiscard]] Tokens smallest_pool() const { return block_size; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {
