@@ -182,15 +182,20 @@ NaiveCachingAllocator::Segment& NaiveCachingAllocator::new_range(std::int64_t si
   return segment;
 }
 
-// An address range that was made for a request which memory then ran out for stays, and where it
+bool NaiveCachingAllocator::is_inside(std::uint64_t address) const {
+  const auto above = segments_.upper_bound(address);
+  if (above == segments_.begin()) {
+    return false;
+  }
+  const Segment& segment = std::prev(above)->second;
+  return address < segment.base + static_cast<std::uint64_t>(segment.size);
+}
+
+// An address range that was made for a request, and for which memory then ran out, stays. Where it
 // lies shows when it is first used.
 void NaiveCachingAllocator::place_range(bool small, std::uint64_t address) {
-  const auto above = segments_.upper_bound(address);
-  const bool known = above != segments_.begin() &&
-                     address < std::prev(above)->second.base +
-                                   static_cast<std::uint64_t>(std::prev(above)->second.size);
   const auto unplaced = unplaced_range_.find(small);
-  if (!known && unplaced != unplaced_range_.end()) {
+  if (!is_inside(address) && unplaced != unplaced_range_.end()) {
     new_range(unplaced->second, small, address);
     unplaced_range_.erase(unplaced);
   }
@@ -224,7 +229,7 @@ std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::grow(
     }
   }
   if (chosen == nullptr) {
-    if (!actual) {
+    if (!actual || (knows_device_ && is_inside(actual->address.value()))) {
       unplaced_range_[small] = size;
       return std::nullopt;
     }

@@ -73,6 +73,7 @@ class NaiveCachingAllocator {
                                  const std::optional<Allocation>& actual);
   std::optional<Run> grow(std::int64_t size, bool small, const std::optional<Allocation>& actual);
   Segment& new_range(std::int64_t size, bool small, std::uint64_t base);
+  [[nodiscard]] bool is_inside(std::uint64_t address) const;
   void place_range(bool small, std::uint64_t address);
   void collect_garbage();
   bool release_oversize(std::int64_t size, bool small);
