@@ -10,7 +10,7 @@ namespace {
 
 constexpr Bytes kReservation{32 << 20};
 // A device without a stated size has more address space than any program maps.
-constexpr Bytes kUnboundedRange{std::int64_t{1} << 44};
+constexpr Bytes kUnboundedRange{std::int64_t{1} << 60};
 
 constexpr DeviceAddress kHighest{std::uint64_t{0x7f00} << 32};
 constexpr DeviceAddress kLowest{std::uint64_t{0x3'0200'0000}};
@@ -148,6 +148,12 @@ void Driver::release(DeviceAddress address, Bytes size) {
     }
   }
   add_hole(address, size);
+}
+
+Bytes Driver::room_at(DeviceAddress address) const {
+  const auto above = ranges_.lower_bound(address);
+  const DeviceAddress end = above == ranges_.end() ? kEnd : above->first;
+  return end > address && is_free(address, Bytes{1}) ? end - address : Bytes{0};
 }
 
 Bytes Driver::address_range() const {

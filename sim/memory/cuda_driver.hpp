@@ -33,6 +33,8 @@ class Driver {
   void release_addresses(DeviceAddress address) { ranges_.erase(address); }
   // What an expandable segment spans: 9/8 of the device's memory, or more than anyone maps.
   [[nodiscard]] Bytes address_range() const;
+  // From `address` up to the next range or segment; zero inside of one.
+  [[nodiscard]] Bytes room_at(DeviceAddress address) const;
   [[nodiscard]] bool knows_memory() const { return memory_.has_value(); }
   void shorten_addresses(DeviceAddress address, Bytes size) { ranges_.at(address) = size; }
 

@@ -203,6 +203,9 @@ void NaiveCachingAllocator::place_range(bool small, std::uint64_t address) {
 
 std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::grow(
     std::int64_t size, bool small, const std::optional<Allocation>& actual) {
+  if (knows_device_ && size > device_ + device_ / 8) {
+    return std::nullopt;
+  }
   Segment* chosen = nullptr;
   std::uint64_t start = 0;
   for (auto& [base, segment] : segments_) {
@@ -230,7 +233,7 @@ std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::grow(
   }
   if (chosen == nullptr) {
     if (!actual || (knows_device_ && is_inside(actual->address.value()))) {
-      unplaced_range_[small] = size;
+      unplaced_range_.emplace(small, size);
       return std::nullopt;
     }
     chosen = &new_range(size, small, actual->address.value());
