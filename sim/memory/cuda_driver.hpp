@@ -16,7 +16,7 @@
 
 namespace tessera::cuda {
 
-inline constexpr Bytes kPage{2 << 20};  // the granularity of memory and of segments
+inline constexpr Bytes memory_page{2 << 20};  // the granularity of memory and of segments
 
 class Driver {
  public:
@@ -63,8 +63,8 @@ class Driver {
   Reservations reservations_;
   std::map<DeviceAddress, Bytes> holes_;  // of reservations in use; none touches another
   // The holes by their pages; the last entry has those of as many pages and more.
-  static constexpr std::size_t kHoleSizes = 17;
-  std::array<std::set<DeviceAddress>, kHoleSizes> holes_by_pages_;
+  static constexpr std::size_t num_hole_sizes = 17;
+  std::array<std::set<DeviceAddress>, num_hole_sizes> holes_by_pages_;
   DeviceAddress lowest_;      // of the reservations so far
   DeviceAddress next_range_;  // above the address ranges so far
 };

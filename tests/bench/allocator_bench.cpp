@@ -95,48 +95,49 @@ CudaCachingSpec expandable() {
   return spec;
 }
 
-constexpr std::size_t kOperations = 200'000;
+constexpr std::size_t num_operations = 200'000;
 
 void mixed_cuda_caching(benchmark::State& state) {
   measure(state, CudaCachingSpec{},
-          mixed_sizes(static_cast<std::size_t>(state.range(0)), kOperations));
+          mixed_sizes(static_cast<std::size_t>(state.range(0)), num_operations));
 }
 BENCHMARK(mixed_cuda_caching)->Arg(100)->Arg(1'000)->Arg(10'000);
 
 void mixed_expandable(benchmark::State& state) {
-  measure(state, expandable(), mixed_sizes(static_cast<std::size_t>(state.range(0)), kOperations));
+  measure(state, expandable(),
+          mixed_sizes(static_cast<std::size_t>(state.range(0)), num_operations));
 }
 BENCHMARK(mixed_expandable)->Arg(100)->Arg(1'000)->Arg(10'000);
 
 void growing_cuda_caching(benchmark::State& state) {
   measure(state, CudaCachingSpec{},
-          growing_caches(static_cast<std::size_t>(state.range(0)), kOperations));
+          growing_caches(static_cast<std::size_t>(state.range(0)), num_operations));
 }
 BENCHMARK(growing_cuda_caching)->Arg(1)->Arg(8)->Arg(64);
 
 void growing_expandable(benchmark::State& state) {
   measure(state, expandable(),
-          growing_caches(static_cast<std::size_t>(state.range(0)), kOperations));
+          growing_caches(static_cast<std::size_t>(state.range(0)), num_operations));
 }
 BENCHMARK(growing_expandable)->Arg(1)->Arg(8)->Arg(64);
 
 void mixed_vmm(benchmark::State& state) {
-  measure(state, VmmSpec{}, mixed_sizes(1'000, kOperations));
+  measure(state, VmmSpec{}, mixed_sizes(1'000, num_operations));
 }
 BENCHMARK(mixed_vmm);
 
 void mixed_buddy(benchmark::State& state) {
-  measure(state, BuddySpec{}, mixed_sizes(1'000, kOperations));
+  measure(state, BuddySpec{}, mixed_sizes(1'000, num_operations));
 }
 BENCHMARK(mixed_buddy);
 
 void mixed_best_fit(benchmark::State& state) {
-  measure(state, BestFitSpec{}, mixed_sizes(1'000, kOperations));
+  measure(state, BestFitSpec{}, mixed_sizes(1'000, num_operations));
 }
 BENCHMARK(mixed_best_fit);
 
 void mixed_first_fit(benchmark::State& state) {
-  measure(state, FirstFitSpec{}, mixed_sizes(1'000, kOperations));
+  measure(state, FirstFitSpec{}, mixed_sizes(1'000, num_operations));
 }
 BENCHMARK(mixed_first_fit);
 
@@ -149,7 +150,7 @@ class Sink final : public std::streambuf {
 
 void whole_replay(benchmark::State& state) {
   std::string trace = "op,id,size\n";
-  const auto program = growing_caches(8, kOperations);
+  const auto program = growing_caches(8, num_operations);
   for (const Operation& operation : program) {
     trace += operation.is_free ? "free," : "alloc,";
     trace += std::to_string(operation.id) + "," + std::to_string(operation.size.count()) + "\n";

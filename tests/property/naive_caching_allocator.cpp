@@ -104,7 +104,7 @@ std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::best_fit(std::i
     ++i;
   }
   if (size < max_split() ? cached[i].size >= max_split()
-                         : cached[i].size >= size + spec_.max_non_split_rounding_mb * kMiB) {
+                         : cached[i].size >= size + spec_.max_non_split_rounding_mb * mebibyte) {
     return std::nullopt;
   }
   return cached[i];
@@ -115,7 +115,7 @@ NaiveCachingAllocator::Granted NaiveCachingAllocator::place(const Run& run, std:
   const std::int64_t rest = run.size - size;
   const bool split = run.segment->small || spec_.expandable_segments
                          ? rest >= 512
-                         : size < max_split() && rest > kMiB;
+                         : size < max_split() && rest > mebibyte;
   const std::int64_t granted = split ? size : run.size;
   run.segment->live[run.start] = {granted, requested};
   return {run.start, granted};
@@ -124,7 +124,7 @@ NaiveCachingAllocator::Granted NaiveCachingAllocator::place(const Run& run, std:
 std::optional<NaiveCachingAllocator::Granted> NaiveCachingAllocator::allocate(
     std::int64_t size, const std::optional<Allocation>& actual) {
   const std::int64_t wanted = rounded(size);
-  const bool small = wanted <= kMiB;
+  const bool small = wanted <= mebibyte;
   searches_[small] += collects() ? 1 : 0;
   if (actual) {
     place_range(small, actual->address.value());
@@ -150,10 +150,10 @@ std::optional<NaiveCachingAllocator::Granted> NaiveCachingAllocator::allocate(
 
 std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::new_segment(
     std::int64_t size, bool small, const std::optional<Allocation>& actual) {
-  const std::int64_t segment_size = small ? 2 * kMiB
-                                    : size < 10 * kMiB
-                                        ? 20 * kMiB
-                                        : (size + 2 * kMiB - 1) / (2 * kMiB) * 2 * kMiB;
+  const std::int64_t segment_size = small ? 2 * mebibyte
+                                    : size < 10 * mebibyte
+                                        ? 20 * mebibyte
+                                        : (size + 2 * mebibyte - 1) / (2 * mebibyte) * 2 * mebibyte;
   if (spec_.limit && reserved() + segment_size > spec_.limit->count()) {
     return std::nullopt;
   }
