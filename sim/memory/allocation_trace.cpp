@@ -12,8 +12,8 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{1} << 18;
-constexpr std::size_t kLongestLine = std::size_t{1} << 20;
+constexpr std::size_t buffer_size = std::size_t{1} << 18;
+constexpr std::size_t longest_line = std::size_t{1} << 20;
 
 std::string quoted(std::string_view text) {
   return "'" + std::string(text.substr(0, 60)) + "'";
@@ -29,7 +29,7 @@ bool read_number(std::string_view text, Integer& value) {
 }  // namespace
 
 AllocationTrace::AllocationTrace(std::istream& in, std::string_view name)
-    : in_(in), name_(name), buffer_(kBufferSize) {
+    : in_(in), name_(name), buffer_(buffer_size) {
   read_header();
 }
 
@@ -51,9 +51,9 @@ bool AllocationTrace::refill() {
   end_ -= begin_;
   begin_ = 0;
   if (end_ == buffer_.size()) {
-    if (buffer_.size() >= kLongestLine) {
+    if (buffer_.size() >= longest_line) {
       ++line_number_;
-      fail("the line is longer than " + std::to_string(kLongestLine) + " characters");
+      fail("the line is longer than " + std::to_string(longest_line) + " characters");
     }
     buffer_.resize(2 * buffer_.size());
   }

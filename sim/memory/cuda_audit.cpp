@@ -28,17 +28,21 @@ void count(const Block& block, AllocatorCounters& sum) {
   }
 }
 
+bool may_neighbour(const Block& block, const Block* next) {
+  if (next == nullptr) {
+    return true;
+  }
+  const bool both_free = block.state != BlockState::allocated && block.state == next->state;
+  return next->previous == &block && !both_free;
+}
+
 // Walks a segment from its first block, and returns where it ends.
 DeviceAddress walk(const Block& first, AllocatorCounters& sum) {
   DeviceAddress end = first.address;
   for (const Block* block = &first; block != nullptr; block = block->next) {
-    TESSERA_INVARIANT(block->address == end, "blocks tile their segment");
-    TESSERA_INVARIANT(block->size > Bytes{0}, "a block has bytes");
-    TESSERA_INVARIANT(block->next == nullptr || block->next->previous == block,
-                      "neighbours know each other");
-    TESSERA_INVARIANT(block->next == nullptr || block->state == BlockState::allocated ||
-                          block->state != block->next->state,
-                      "free neighbours are merged");
+    TESSERA_INVARIANT(block->address == end && block->size > Bytes{0}, "blocks tile their segment");
+    TESSERA_INVARIANT(may_neighbour(*block, block->next),
+                      "neighbours know each other, and free ones are merged");
     TESSERA_INVARIANT(block->state != BlockState::allocated || block->requested <= block->size,
                       "a grant covers its request");
     end = block->address + block->size;

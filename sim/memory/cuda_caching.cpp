@@ -31,10 +31,10 @@ Bytes next_step(Bytes size, std::int64_t divisions) {
 }
 
 Bytes segment_for(Bytes rounded) {
-  if (rounded <= kLargestSmall) {
-    return kSmallSegment;
+  if (rounded <= largest_small) {
+    return small_segment;
   }
-  return rounded < kLeastOwnSegment ? kLargeSegment : round_up(rounded, kPage);
+  return rounded < least_own_segment ? large_segment : round_up(rounded, memory_page);
 }
 
 }  // namespace
@@ -45,29 +45,29 @@ CachingAllocator::CachingAllocator(const CudaCachingSpec& spec, std::optional<By
       collects_garbage_(spec.limit && spec.garbage_collection_threshold > 0.0),
       driver_(device_memory) {
   small_.small = true;
-  small_.page = kSmallSegment;
-  large_.page = kLargeSegment;
+  small_.page = small_segment;
+  large_.page = large_segment;
 }
 
 Bytes CachingAllocator::rounded(Bytes size) const {
   const std::int64_t divisions = spec_.roundup_power2_divisions;
-  if (divisions > 1 && size > kSmallestBlock * divisions) {
+  if (divisions > 1 && size > smallest_block * divisions) {
     return next_step(size, divisions);
   }
-  return round_up(size, kSmallestBlock);
+  return round_up(size, smallest_block);
 }
 
 std::optional<Allocation> CachingAllocator::allocate(Bytes size,
                                                      std::optional<DeviceAddress> segment_address) {
   TESSERA_INVARIANT(size >= Bytes{0}, "a request has a size");
   if (size == Bytes{0}) {
-    return Allocation{kNoBytes, DeviceAddress{}, Bytes{0}};
+    return Allocation{no_bytes, DeviceAddress{}, Bytes{0}};
   }
-  if (size > kLargestRequest) {
+  if (size > largest_request) {
     return std::nullopt;
   }
   const Bytes granted = rounded(size);
-  const Request request{granted <= kLargestSmall ? small_ : large_, granted, segment_for(granted),
+  const Request request{granted <= largest_small ? small_ : large_, granted, segment_for(granted),
                         segment_address};
   Block* found = take_cached(request);
   if (found == nullptr) {
@@ -168,8 +168,8 @@ Block* CachingAllocator::new_segment(const Request& request) {
 Block& CachingAllocator::split(Block& block, Bytes size) {
   const Bytes rest = block.size - size;
   const bool worth_it = block.pool->small || spec_.expandable_segments
-                            ? rest >= kSmallestBlock
-                            : size < max_split_ && rest > kLargestSmall;
+                            ? rest >= smallest_block
+                            : size < max_split_ && rest > largest_small;
   const bool counts = block.expandable == nullptr;
   const bool was_split = block.is_split();
   if (!worth_it) {
@@ -192,7 +192,7 @@ Block& CachingAllocator::split(Block& block, Bytes size) {
 }
 
 void CachingAllocator::free(AllocationHandle handle) {
-  if (handle == kNoBytes) {
+  if (handle == no_bytes) {
     return;
   }
   Block& block = blocks_.allocated(handle);

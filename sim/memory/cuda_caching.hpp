@@ -16,11 +16,11 @@
 
 namespace tessera::cuda {
 
-inline constexpr Bytes kSmallestBlock{512};
-inline constexpr Bytes kLargestSmall{1 << 20};  // requests up to this share the small pool
-inline constexpr Bytes kSmallSegment{2 << 20};
-inline constexpr Bytes kLargeSegment{20 << 20};  // of requests below kLeastOwnSegment
-inline constexpr Bytes kLeastOwnSegment{10 << 20};
+inline constexpr Bytes smallest_block{512};
+inline constexpr Bytes largest_small{1 << 20};  // requests up to this share the small pool
+inline constexpr Bytes small_segment{2 << 20};
+inline constexpr Bytes large_segment{20 << 20};  // of requests below least_own_segment
+inline constexpr Bytes least_own_segment{10 << 20};
 
 class CachingAllocator final : public DeviceAllocator {
  public:

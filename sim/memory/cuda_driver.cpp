@@ -8,18 +8,18 @@
 namespace tessera::cuda {
 namespace {
 
-constexpr Bytes kReservation{32 << 20};
+constexpr Bytes reservation_unit{32 << 20};
 // A device without a stated size has more address space than any program maps.
-constexpr Bytes kUnboundedRange{std::int64_t{1} << 44};
+constexpr Bytes unbounded_range{std::int64_t{1} << 60};
 
-constexpr DeviceAddress kHighest{std::uint64_t{0x7f00} << 32};
-constexpr DeviceAddress kLowest{std::uint64_t{0x3'0200'0000}};
-constexpr DeviceAddress kEnd{std::uint64_t{1} << 62};
+constexpr DeviceAddress highest_address{std::uint64_t{0x7f00} << 32};
+constexpr DeviceAddress lowest_address{std::uint64_t{0x3'0200'0000}};
+constexpr DeviceAddress end_of_addresses{std::uint64_t{1} << 62};
 
 }  // namespace
 
 Driver::Driver(std::optional<Bytes> memory)
-    : memory_(memory), lowest_(kHighest), next_range_(kLowest) {}
+    : memory_(memory), lowest_(highest_address), next_range_(lowest_address) {}
 
 bool Driver::take_memory(Bytes size) {
   if (memory_ && size > *memory_ - used_) {
@@ -38,8 +38,8 @@ bool Driver::is_free(DeviceAddress address, Bytes size) const {
 }
 
 bool Driver::can_grant(std::optional<DeviceAddress> wish, Bytes size) const {
-  constexpr auto page = static_cast<std::uint64_t>(kPage.count());
-  return wish && wish->value() > 0 && *wish < kEnd && wish->value() % page == 0 &&
+  constexpr auto page = static_cast<std::uint64_t>(memory_page.count());
+  return wish && wish->value() > 0 && *wish < end_of_addresses && wish->value() % page == 0 &&
          is_free(*wish, size);
 }
 
@@ -58,7 +58,7 @@ std::optional<DeviceAddress> Driver::allocate(Bytes size, std::optional<DeviceAd
 // The lowest hole is in the latest reservation that has one.
 std::optional<DeviceAddress> Driver::place_in_hole(Bytes size) {
   std::optional<DeviceAddress> lowest;
-  for (auto pages = static_cast<std::size_t>(size / kPage); pages < kHoleSizes; ++pages) {
+  for (auto pages = static_cast<std::size_t>(size / memory_page); pages < num_hole_sizes; ++pages) {
     const auto& holes = holes_by_pages_.at(pages);
     if (!holes.empty() && (!lowest || *holes.begin() < *lowest)) {
       lowest = *holes.begin();
@@ -78,10 +78,10 @@ std::optional<DeviceAddress> Driver::place_in_hole(Bytes size) {
 }
 
 DeviceAddress Driver::reserve_below(Bytes size) {
-  const Bytes reserved = round_up(size, kReservation);
+  const Bytes reserved = round_up(size, reservation_unit);
   do {
-    if (lowest_ < kLowest + reserved) {
-      lowest_ = kHighest;
+    if (lowest_ < lowest_address + reserved) {
+      lowest_ = highest_address;
     }
     lowest_ = lowest_ - reserved;
   } while (!is_free(lowest_, reserved));
@@ -95,13 +95,13 @@ DeviceAddress Driver::reserve_below(Bytes size) {
 
 void Driver::add_hole(DeviceAddress address, Bytes size) {
   holes_.emplace(address, size);
-  const auto pages = static_cast<std::size_t>(size / kPage);
-  holes_by_pages_.at(std::min(pages, kHoleSizes - 1)).insert(address);
+  const auto pages = static_cast<std::size_t>(size / memory_page);
+  holes_by_pages_.at(std::min(pages, num_hole_sizes - 1)).insert(address);
 }
 
 void Driver::remove_hole(std::map<DeviceAddress, Bytes>::iterator hole) {
-  const auto pages = static_cast<std::size_t>(hole->second / kPage);
-  holes_by_pages_.at(std::min(pages, kHoleSizes - 1)).erase(hole->first);
+  const auto pages = static_cast<std::size_t>(hole->second / memory_page);
+  holes_by_pages_.at(std::min(pages, num_hole_sizes - 1)).erase(hole->first);
   holes_.erase(hole);
 }
 
@@ -150,8 +150,14 @@ void Driver::release(DeviceAddress address, Bytes size) {
   add_hole(address, size);
 }
 
+Bytes Driver::room_at(DeviceAddress address) const {
+  const auto above = ranges_.lower_bound(address);
+  const DeviceAddress end = above == ranges_.end() ? end_of_addresses : above->first;
+  return end > address && is_free(address, Bytes{1}) ? end - address : Bytes{0};
+}
+
 Bytes Driver::address_range() const {
-  return memory_ ? *memory_ + Bytes{memory_->count() / 8} : kUnboundedRange;
+  return memory_ ? *memory_ + Bytes{memory_->count() / 8} : unbounded_range;
 }
 
 DeviceAddress Driver::reserve_addresses(Bytes size, std::optional<DeviceAddress> wish) {
@@ -159,13 +165,13 @@ DeviceAddress Driver::reserve_addresses(Bytes size, std::optional<DeviceAddress>
     ranges_.emplace(*wish, size);
     return *wish;
   }
-  DeviceAddress address = next_range_ + size < kEnd ? next_range_ : kLowest;
+  DeviceAddress address = next_range_ + size < end_of_addresses ? next_range_ : lowest_address;
   while (!is_free(address, size)) {
     const auto blocking = std::prev(ranges_.lower_bound(address + size));
-    address = blocking->first + round_up(blocking->second, kPage);
+    address = blocking->first + round_up(blocking->second, memory_page);
   }
   ranges_.emplace(address, size);
-  next_range_ = address + round_up(size, kPage);
+  next_range_ = address + round_up(size, memory_page);
   return address;
 }
 

@@ -16,7 +16,7 @@
 
 namespace tessera::cuda {
 
-inline constexpr Bytes kPage{2 << 20};  // the granularity of memory and of segments
+inline constexpr Bytes memory_page{2 << 20};  // the granularity of memory and of segments
 
 class Driver {
  public:
@@ -33,6 +33,8 @@ class Driver {
   void release_addresses(DeviceAddress address) { ranges_.erase(address); }
   // What an expandable segment spans: 9/8 of the device's memory, or more than anyone maps.
   [[nodiscard]] Bytes address_range() const;
+  // From `address` up to the next range or segment; zero inside of one.
+  [[nodiscard]] Bytes room_at(DeviceAddress address) const;
   [[nodiscard]] bool knows_memory() const { return memory_.has_value(); }
   void shorten_addresses(DeviceAddress address, Bytes size) { ranges_.at(address) = size; }
 
@@ -61,8 +63,8 @@ class Driver {
   Reservations reservations_;
   std::map<DeviceAddress, Bytes> holes_;  // of reservations in use; none touches another
   // The holes by their pages; the last entry has those of as many pages and more.
-  static constexpr std::size_t kHoleSizes = 17;
-  std::array<std::set<DeviceAddress>, kHoleSizes> holes_by_pages_;
+  static constexpr std::size_t num_hole_sizes = 17;
+  std::array<std::set<DeviceAddress>, num_hole_sizes> holes_by_pages_;
   DeviceAddress lowest_;      // of the reservations so far
   DeviceAddress next_range_;  // above the address ranges so far
 };

@@ -12,6 +12,9 @@ namespace tessera::cuda {
 // A block of at least the request's size, in no order; nothing when memory has run out, in which
 // case what could be mapped stays mapped and cached.
 Block* CachingAllocator::grow(const Request& request) {
+  if (request.size > driver_.address_range()) {  // more than the device has
+    return nullptr;
+  }
   Block* block = &find_room(request);
   if (block->state == BlockState::unmapped) {
     block = map(*block, std::min(block->size, request.size));
@@ -46,12 +49,19 @@ Block& CachingAllocator::find_room(const Request& request) {
 }
 
 Block& CachingAllocator::new_address_range(const Request& request) {
-  if (request.wish && !driver_.knows_memory()) {
-    end_ranges_at(*request.wish);
-  }
   const Bytes page = request.pool.page;
-  const Bytes range = round_up(std::max(driver_.address_range(), request.size), page);
-  const DeviceAddress base = driver_.reserve_addresses(range, request.wish);
+  Bytes range = round_up(driver_.address_range(), page);
+  std::optional<DeviceAddress> wish = request.wish;
+  if (wish && !driver_.knows_memory()) {
+    end_ranges_at(*wish);
+    const Bytes room = page * (std::min(range, driver_.room_at(*wish)) / page);
+    if (room >= request.size) {
+      range = room;
+    } else {
+      wish.reset();
+    }
+  }
+  const DeviceAddress base = driver_.reserve_addresses(range, wish);
   ExpandableSegment& segment = expandable_.emplace_back(ExpandableSegment{base, range, page});
   Block& block = blocks_.make(request.pool, &segment);
   block.address = base;
@@ -61,8 +71,8 @@ Block& CachingAllocator::new_address_range(const Request& request) {
   return block;
 }
 
-// A range on a device of unknown memory is longer than the real one was. Where a recorded range
-// begins inside another's unmapped end, that end is where the other one ended.
+// On a device of unknown memory a range is taken to be as long as can be, longer than the recorded
+// one was. Where a recorded range begins inside another's unmapped end, that other one ended there.
 void CachingAllocator::end_ranges_at(DeviceAddress address) {
   for (BlockPool* pool : {&small_, &large_}) {
     for (Block& block : pool->unmapped) {

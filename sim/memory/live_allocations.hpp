@@ -32,14 +32,14 @@ class LiveAllocations {
  private:
   TraceId& outside(std::int64_t id) {
     const auto index = static_cast<std::uint64_t>(id);
-    if (sparse_.empty() && index < 2 * dense_.size() + kFirstSize) {
-      dense_.resize(2 * dense_.size() + kFirstSize);
+    if (sparse_.empty() && index < 2 * dense_.size() + first_size) {
+      dense_.resize(2 * dense_.size() + first_size);
       return dense_[index];
     }
     return sparse_[id];
   }
 
-  static constexpr std::uint64_t kFirstSize = 4096;
+  static constexpr std::uint64_t first_size = 4096;
   std::vector<TraceId> dense_;
   std::unordered_map<std::int64_t, TraceId> sparse_;
 };

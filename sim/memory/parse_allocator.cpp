@@ -65,27 +65,27 @@ struct Unit {
   std::string_view name;
   std::int64_t bytes;
 };
-constexpr std::array<Unit, 10> kUnits{{{"", 1},
-                                       {"B", 1},
-                                       {"kB", 1'000},
-                                       {"MB", 1'000'000},
-                                       {"GB", 1'000'000'000},
-                                       {"TB", 1'000'000'000'000},
-                                       {"KiB", std::int64_t{1} << 10},
-                                       {"MiB", std::int64_t{1} << 20},
-                                       {"GiB", std::int64_t{1} << 30},
-                                       {"TiB", std::int64_t{1} << 40}}};
+constexpr std::array<Unit, 10> byte_units{{{"", 1},
+                                           {"B", 1},
+                                           {"kB", 1'000},
+                                           {"MB", 1'000'000},
+                                           {"GB", 1'000'000'000},
+                                           {"TB", 1'000'000'000'000},
+                                           {"KiB", std::int64_t{1} << 10},
+                                           {"MiB", std::int64_t{1} << 20},
+                                           {"GiB", std::int64_t{1} << 30},
+                                           {"TiB", std::int64_t{1} << 40}}};
 
 // A number of bytes is whole: 1.5 GiB is, 0.3 B is not.
 void read_value(std::string_view text, Bytes& value) {
   const auto unit_at = std::min(text.find_first_not_of("0123456789."), text.size());
   const std::string_view number = text.substr(0, unit_at);
   const std::string_view unit_name = trimmed(text.substr(unit_at));
-  const auto* unit = kUnits.begin();
-  while (unit != kUnits.end() && unit->name != unit_name) {
+  const auto* unit = byte_units.begin();
+  while (unit != byte_units.end() && unit->name != unit_name) {
     ++unit;
   }
-  if (unit == kUnits.end()) {
+  if (unit == byte_units.end()) {
     refuse("has the unknown unit " + quoted(unit_name) + "; write bytes as 2048MiB, 1.5GiB, 2GB");
   }
   long double amount = 0;

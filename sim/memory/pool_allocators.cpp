@@ -13,9 +13,9 @@ namespace tessera {
 namespace {
 
 // Where a pool lies does not matter to anyone.
-constexpr DeviceAddress kPoolStart{std::uint64_t{0x7e00} << 32};
+constexpr DeviceAddress pool_start{std::uint64_t{0x7e00} << 32};
 // Addresses of a pool without a limit, more than anyone allocates.
-constexpr Bytes kUnboundedPool{std::int64_t{1} << 60};
+constexpr Bytes unbounded_pool{std::int64_t{1} << 60};
 
 struct PoolSettings {
   Placement placement = Placement::buddy;
@@ -33,7 +33,7 @@ class PoolAllocator final : public DeviceAllocator {
       : unit_(settings.unit),
         grows_(!settings.pool),
         units_(make_placement(settings.placement,
-                              Units{settings.pool.value_or(kUnboundedPool) / settings.unit})) {
+                              Units{settings.pool.value_or(unbounded_pool) / settings.unit})) {
     counters_.reserved = settings.pool.value_or(Bytes{0});
     counters_.segments = 1;
   }
@@ -67,9 +67,9 @@ class PoolAllocator final : public DeviceAllocator {
 std::optional<Allocation> PoolAllocator::allocate(Bytes size, std::optional<DeviceAddress>) {
   TESSERA_INVARIANT(size >= Bytes{0}, "a request has a size");
   if (size == Bytes{0}) {
-    return Allocation{kNoBytes, DeviceAddress{}, Bytes{0}};
+    return Allocation{no_bytes, DeviceAddress{}, Bytes{0}};
   }
-  if (size > kLargestRequest) {
+  if (size > largest_request) {
     return std::nullopt;
   }
   const auto extent = units_->allocate(Units{divide_up(size, unit_)});
@@ -82,7 +82,7 @@ std::optional<Allocation> PoolAllocator::allocate(Bytes size, std::optional<Devi
     counters_.reserved = std::max(counters_.reserved, bytes(extent->offset + extent->size));
   }
   count(size, bytes(extent->size));
-  return Allocation{handle, kPoolStart + bytes(extent->offset), bytes(extent->size)};
+  return Allocation{handle, pool_start + bytes(extent->offset), bytes(extent->size)};
 }
 
 AllocationHandle PoolAllocator::new_handle() {
@@ -104,7 +104,7 @@ void PoolAllocator::count(Bytes requested, Bytes granted) {
 }
 
 void PoolAllocator::free(AllocationHandle handle) {
-  if (handle == kNoBytes) {
+  if (handle == no_bytes) {
     return;
   }
   const auto index = static_cast<std::size_t>(handle);

@@ -18,14 +18,14 @@
 namespace tessera {
 namespace {
 
-constexpr std::string_view kHeader =
+constexpr std::string_view header_line =
     "op,id,size,addr,ok,requested,allocated,active,reserved,inactive_split,segments,retries";
 
 // Text on its way out, written in large pieces.
 class RowWriter {
  public:
   RowWriter(std::ostream& out, std::string_view line_end) : out_(out), line_end_(line_end) {
-    text(kHeader);
+    text(header_line);
     text(line_end_);
   }
   RowWriter(const RowWriter&) = delete;
@@ -42,7 +42,7 @@ class RowWriter {
   void end_row() {
     --end_;
     text(line_end_);
-    if (buffer_.data() + buffer_.size() - end_ < kLongestRow) {
+    if (buffer_.data() + buffer_.size() - end_ < longest_row) {
       flush();
     }
   }
@@ -53,7 +53,7 @@ class RowWriter {
     end_ = buffer_.data();
   }
 
-  static constexpr std::ptrdiff_t kLongestRow = 512;
+  static constexpr std::ptrdiff_t longest_row = 512;
   std::ostream& out_;
   std::string_view line_end_;
   std::array<char, std::size_t{1} << 16> buffer_;

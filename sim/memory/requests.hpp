@@ -6,9 +6,9 @@
 namespace tessera {
 
 // A request of no bytes is granted, and this is its handle.
-inline constexpr AllocationHandle kNoBytes{0xffff'ffff};
+inline constexpr AllocationHandle no_bytes{0xffff'ffff};
 
 // Beyond this a request is refused unseen, as PyTorch refuses an exabyte (2^60).
-inline constexpr Bytes kLargestRequest{(std::int64_t{1} << 60) - 1};
+inline constexpr Bytes largest_request{(std::int64_t{1} << 60) - 1};
 
 }  // namespace tessera

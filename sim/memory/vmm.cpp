@@ -46,9 +46,9 @@ std::optional<Allocation> VmmAllocator::allocate(Bytes size,
                                                  std::optional<DeviceAddress> segment_address) {
   TESSERA_INVARIANT(size >= Bytes{0}, "a request has a size");
   if (size == Bytes{0}) {
-    return Allocation{kNoBytes, DeviceAddress{}, Bytes{0}};
+    return Allocation{no_bytes, DeviceAddress{}, Bytes{0}};
   }
-  if (size > kLargestRequest) {
+  if (size > largest_request) {
     return std::nullopt;
   }
   const Bytes mapped = round_up(size, page_);
@@ -77,7 +77,7 @@ AllocationHandle VmmAllocator::new_handle() {
 }
 
 void VmmAllocator::free(AllocationHandle handle) {
-  if (handle == kNoBytes) {
+  if (handle == no_bytes) {
     return;
   }
   const auto index = static_cast<std::size_t>(handle);

@@ -104,7 +104,7 @@ std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::best_fit(std::i
     ++i;
   }
   if (size < max_split() ? cached[i].size >= max_split()
-                         : cached[i].size >= size + spec_.max_non_split_rounding_mb * kMiB) {
+                         : cached[i].size >= size + spec_.max_non_split_rounding_mb * mebibyte) {
     return std::nullopt;
   }
   return cached[i];
@@ -115,7 +115,7 @@ NaiveCachingAllocator::Granted NaiveCachingAllocator::place(const Run& run, std:
   const std::int64_t rest = run.size - size;
   const bool split = run.segment->small || spec_.expandable_segments
                          ? rest >= 512
-                         : size < max_split() && rest > kMiB;
+                         : size < max_split() && rest > mebibyte;
   const std::int64_t granted = split ? size : run.size;
   run.segment->live[run.start] = {granted, requested};
   return {run.start, granted};
@@ -124,7 +124,7 @@ NaiveCachingAllocator::Granted NaiveCachingAllocator::place(const Run& run, std:
 std::optional<NaiveCachingAllocator::Granted> NaiveCachingAllocator::allocate(
     std::int64_t size, const std::optional<Allocation>& actual) {
   const std::int64_t wanted = rounded(size);
-  const bool small = wanted <= kMiB;
+  const bool small = wanted <= mebibyte;
   searches_[small] += collects() ? 1 : 0;
   if (actual) {
     place_range(small, actual->address.value());
@@ -150,10 +150,10 @@ std::optional<NaiveCachingAllocator::Granted> NaiveCachingAllocator::allocate(
 
 std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::new_segment(
     std::int64_t size, bool small, const std::optional<Allocation>& actual) {
-  const std::int64_t segment_size = small ? 2 * kMiB
-                                    : size < 10 * kMiB
-                                        ? 20 * kMiB
-                                        : (size + 2 * kMiB - 1) / (2 * kMiB) * 2 * kMiB;
+  const std::int64_t segment_size = small ? 2 * mebibyte
+                                    : size < 10 * mebibyte
+                                        ? 20 * mebibyte
+                                        : (size + 2 * mebibyte - 1) / (2 * mebibyte) * 2 * mebibyte;
   if (spec_.limit && reserved() + segment_size > spec_.limit->count()) {
     return std::nullopt;
   }
@@ -182,15 +182,20 @@ NaiveCachingAllocator::Segment& NaiveCachingAllocator::new_range(std::int64_t si
   return segment;
 }
 
-// An address range that was made for a request which memory then ran out for stays, and where it
+bool NaiveCachingAllocator::is_inside(std::uint64_t address) const {
+  const auto above = segments_.upper_bound(address);
+  if (above == segments_.begin()) {
+    return false;
+  }
+  const Segment& segment = std::prev(above)->second;
+  return address < segment.base + static_cast<std::uint64_t>(segment.size);
+}
+
+// An address range that was made for a request, and for which memory then ran out, stays. Where it
 // lies shows when it is first used.
 void NaiveCachingAllocator::place_range(bool small, std::uint64_t address) {
-  const auto above = segments_.upper_bound(address);
-  const bool known = above != segments_.begin() &&
-                     address < std::prev(above)->second.base +
-                                   static_cast<std::uint64_t>(std::prev(above)->second.size);
   const auto unplaced = unplaced_range_.find(small);
-  if (!known && unplaced != unplaced_range_.end()) {
+  if (!is_inside(address) && unplaced != unplaced_range_.end()) {
     new_range(unplaced->second, small, address);
     unplaced_range_.erase(unplaced);
   }
@@ -198,6 +203,9 @@ void NaiveCachingAllocator::place_range(bool small, std::uint64_t address) {
 
 std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::grow(
     std::int64_t size, bool small, const std::optional<Allocation>& actual) {
+  if (knows_device_ && size > device_ + device_ / 8) {
+    return std::nullopt;
+  }
   Segment* chosen = nullptr;
   std::uint64_t start = 0;
   for (auto& [base, segment] : segments_) {
@@ -224,8 +232,8 @@ std::optional<NaiveCachingAllocator::Run> NaiveCachingAllocator::grow(
     }
   }
   if (chosen == nullptr) {
-    if (!actual) {
-      unplaced_range_[small] = size;
+    if (!actual || (knows_device_ && is_inside(actual->address.value()))) {
+      unplaced_range_.emplace(small, size);
       return std::nullopt;
     }
     chosen = &new_range(size, small, actual->address.value());

@@ -55,10 +55,10 @@ class NaiveCachingAllocator {
     std::int64_t unmapped_behind = 0;  // the unmapped stretch that it touches
   };
 
-  static constexpr std::int64_t kMiB = 1 << 20;
-  [[nodiscard]] std::int64_t page_of(bool small) const { return (small ? 2 : 20) * kMiB; }
+  static constexpr std::int64_t mebibyte = 1 << 20;
+  [[nodiscard]] std::int64_t page_of(bool small) const { return (small ? 2 : 20) * mebibyte; }
   [[nodiscard]] std::int64_t max_split() const {
-    return spec_.max_split_size_mb ? *spec_.max_split_size_mb * kMiB : INT64_MAX;
+    return spec_.max_split_size_mb ? *spec_.max_split_size_mb * mebibyte : INT64_MAX;
   }
   [[nodiscard]] bool collects() const {
     return spec_.limit && spec_.garbage_collection_threshold > 0;
@@ -73,6 +73,7 @@ class NaiveCachingAllocator {
                                  const std::optional<Allocation>& actual);
   std::optional<Run> grow(std::int64_t size, bool small, const std::optional<Allocation>& actual);
   Segment& new_range(std::int64_t size, bool small, std::uint64_t base);
+  [[nodiscard]] bool is_inside(std::uint64_t address) const;
   void place_range(bool small, std::uint64_t address);
   void collect_garbage();
   bool release_oversize(std::int64_t size, bool small);

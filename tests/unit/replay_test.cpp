@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kHeader =
+constexpr std::string_view header_line =
     "op,id,size,addr,ok,requested,allocated,active,reserved,inactive_split,segments,retries\n";
 
 std::string rows_of(const std::string& trace, const std::string& allocator = "cuda_caching",
@@ -34,8 +34,8 @@ std::string rows_of(const std::string& trace, const std::string& allocator = "cu
     *summary = replayed;
   }
   std::string rows = out.str();
-  EXPECT_TRUE(rows.starts_with(kHeader));
-  return rows.substr(kHeader.size());
+  EXPECT_TRUE(rows.starts_with(header_line));
+  return rows.substr(header_line.size());
 }
 
 std::string complaint_about(const std::string& trace) {
@@ -86,7 +86,7 @@ TEST(Replay, EndsLinesAsTheTraceDoes) {
   std::istringstream in("op,id,size\r\nalloc,0,512\r\n");
   std::ostringstream out;
   replay_trace(in, "t", *make_device_allocator(parse_allocator("vmm")), out);
-  EXPECT_EQ(out.str(), std::string(kHeader.substr(0, kHeader.size() - 1)) +
+  EXPECT_EQ(out.str(), std::string(header_line.substr(0, header_line.size() - 1)) +
                            "\r\nalloc,0,512,12918456320,1,512,2097152,2097152,2097152,0,1,0\r\n");
 }
 
@@ -165,7 +165,7 @@ class ReplayFile : public ::testing::Test {
   fs::path folder_;
 };
 
-constexpr std::string_view kTrace = "op,id,size\nalloc,0,512\nfree,0,0\n";
+constexpr std::string_view small_trace = "op,id,size\nalloc,0,512\nfree,0,0\n";
 
 template <class Compressor>
 void write_compressed(const fs::path& path, const Compressor& compressor) {
@@ -173,12 +173,12 @@ void write_compressed(const fs::path& path, const Compressor& compressor) {
   boost::iostreams::filtering_ostream out;
   out.push(compressor);
   out.push(file);
-  out << kTrace;
+  out << small_trace;
 }
 
 TEST_F(ReplayFile, DecompressesByTheNamesEnd) {
   namespace io = boost::iostreams;
-  std::ofstream(folder_ / "t.csv", std::ios::binary) << kTrace;
+  std::ofstream(folder_ / "t.csv", std::ios::binary) << small_trace;
   write_compressed(folder_ / "t.csv.gz", io::gzip_compressor());
   write_compressed(folder_ / "t.csv.xz", io::lzma_compressor());
   const std::string plain = replayed(folder_ / "t.csv");
@@ -191,7 +191,7 @@ TEST_F(ReplayFile, SaysWhatCannotBeRead) {
   EXPECT_THROW(replayed(folder_ / "missing.csv"), UnreadableFile);
   EXPECT_THROW(replayed(folder_), UnreadableFile);
   for (const std::string name : {"not.gz", "not.xz"}) {
-    std::ofstream(folder_ / name, std::ios::binary) << kTrace;
+    std::ofstream(folder_ / name, std::ios::binary) << small_trace;
     try {
       replayed(folder_ / name);
       ADD_FAILURE() << name;
