@@ -181,7 +181,8 @@ std::variant<Int128, Complaint> parse_exact(ScalarForm form, ScalarText scalar,
   if (const auto* complaint = std::get_if<Complaint>(&split)) {
     return *complaint;
   }
-  const auto& [number, name] = std::get<Dimensioned>(split);
+  const Decimal& number = std::get<Dimensioned>(split).number;
+  const std::string_view name = std::get<Dimensioned>(split).unit;
   const auto unit =
       std::find_if(units.begin(), units.end(), [&](const ExactUnit& u) { return u.name == name; });
   if (unit == units.end()) {

@@ -46,8 +46,9 @@ struct KernelEfficiency {
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("compute", self.compute, within(0.0, 1.5), "reached share of the compute peak");
-    v.field("memory", self.memory, within(0.0, 1.5), "reached share of the bandwidth peak");
+    v.field("compute", self.compute, between(1e-4, 1.5), "reached share of the compute peak");
+    v.field("memory", self.memory, between(1e-4, 1.5),
+            "reached share of the bandwidth peak");
     v.field("launch", self.launch, at_least(Duration{}), "intercept of one kernel");
     v.field("norm", self.norm, between(1.0, 64.0),
             "q of the roofs' q-norm: 1 adds them, a large q takes the greater");
@@ -143,7 +144,7 @@ struct GpuSpec {
     v.field("attention_prefill", self.attention_prefill, "attention of new tokens");
     v.field("attention_decode", self.attention_decode, "attention of one token a sequence");
     v.field("elementwise", self.elementwise, "kernels without matrix products");
-    v.field("dequantisation", self.dequantisation, within(0.0, 1.0),
+    v.field("dequantisation", self.dequantisation, between(1e-3, 1.0),
             "share of gemm.memory that is left when 4-bit weights are unpacked");
   }
 };
