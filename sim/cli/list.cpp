@@ -1,15 +1,42 @@
 // tessera list: the names that a scenario may use.
 
 #include <array>
+#include <utility>
 
 #include "sim/cli/options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/config/load.hpp"
 #include "tessera/core/closest.hpp"
+#include "tessera/memory/allocator_specs.hpp"
 
 namespace tessera {
 namespace {
+
+// The options of a spec, as `--allocator` takes them.
+struct OptionNames {
+  std::string text;
+  template <class... Ignored>
+  void field(std::string_view name, const Ignored&...) {
+    text += (text.empty() ? "; options: " : ", ") + std::string(name);
+  }
+};
+
+template <std::size_t... Index>
+std::vector<Listing> list_alternatives(std::index_sequence<Index...>) {
+  std::vector<Listing> listings;
+  const auto add = [&listings]<class Spec>(const Spec& spec) {
+    OptionNames options;
+    Spec::describe(spec, options);
+    listings.push_back({std::string(Spec::kind), std::string(Spec::summary) + options.text});
+  };
+  (add(std::variant_alternative_t<Index, AllocatorSpec>{}), ...);
+  return listings;
+}
+
+std::vector<Listing> list_allocators() {
+  return list_alternatives(std::make_index_sequence<std::variant_size_v<AllocatorSpec>>{});
+}
 
 struct Catalogue {
   const char* name;

@@ -157,16 +157,20 @@ ReplaySummary replay_file(const std::filesystem::path& file, DeviceAllocator& al
   if (!raw || std::filesystem::is_directory(file)) {
     throw UnreadableFile(Place{file.string(), 0, 0}, "the file cannot be read");
   }
-  io::filtering_istream in;
+  io::filtering_istream decompressed;
   if (file.extension() == ".gz") {
-    in.push(io::gzip_decompressor());
+    decompressed.push(io::gzip_decompressor());
   } else if (file.extension() == ".xz") {
-    in.push(io::lzma_decompressor());
+    decompressed.push(io::lzma_decompressor());
   }
-  in.push(raw);
-  in.exceptions(std::ios::badbit);
+  std::istream* in = &raw;
+  if (!decompressed.empty()) {
+    decompressed.push(raw);
+    in = &decompressed;
+  }
+  in->exceptions(std::ios::badbit);
   try {
-    return replay_trace(in, file.string(), allocator, rows);
+    return replay_trace(*in, file.string(), allocator, rows);
   } catch (const io::gzip_error&) {
     throw BadInput(Place{file.string(), 0, 0}, "the file is not what gzip writes");
   } catch (const io::lzma_error&) {

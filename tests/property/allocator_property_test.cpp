@@ -145,7 +145,7 @@ std::vector<CachingCase> caching_cases() {
 void run_against_naive(const CachingCase& c, std::uint64_t seed) {
   RandomStream random(seed, c.name);
   const auto allocator = make_device_allocator(AllocatorSpec{c.spec}, c.device);
-  testing::NaiveCachingAllocator naive(c.spec, c.device);
+  test::NaiveCachingAllocator naive(c.spec, c.device);
   LiveMap live;
   for (int step = 0; step < 600; ++step) {
     if (allocates_next(random, step, live)) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace tessera::testing {
+namespace tessera::test {
 
 std::int64_t NaiveCachingAllocator::rounded(std::int64_t size) const {
   const std::int64_t divisions = spec_.roundup_power2_divisions;
@@ -380,4 +380,4 @@ std::int64_t NaiveCachingAllocator::largest_free() const {
   return largest;
 }
 
-}  // namespace tessera::testing
+}  // namespace tessera::test

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace tessera::testing {
+namespace tessera::test {
 
 inline std::string decompressed_xz(const std::filesystem::path& file) {
   std::ifstream raw(file, std::ios::binary);
@@ -22,4 +22,4 @@ inline std::string decompressed_xz(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-}  // namespace tessera::testing
+}  // namespace tessera::test

@@ -12,7 +12,7 @@
 
 #include "tessera/memory/device_allocator.hpp"
 
-namespace tessera::testing {
+namespace tessera::test {
 
 class NaiveCachingAllocator {
  public:
@@ -89,4 +89,4 @@ class NaiveCachingAllocator {
   std::int64_t retries_ = 0;
 };
 
-}  // namespace tessera::testing
+}  // namespace tessera::test

@@ -125,7 +125,7 @@ TEST(AllocatorTraces, EqualPyTorchsCountersAfterEveryOperation) {
   std::size_t operations = 0;
   for (const fs::path& file : files) {
     SCOPED_TRACE(file.filename().string());
-    const std::string theirs = testing::decompressed_xz(file);
+    const std::string theirs = test::decompressed_xz(file);
     const std::string ours = replayed(file, settings_of(file));
     expect_equal_lines(lines_of(ours), lines_of(theirs));
     EXPECT_EQ(ours, theirs);
@@ -142,7 +142,7 @@ TEST(AllocatorTraces, EqualReservedBytesAndSegmentsOfWholePrograms) {
   for (const fs::path& file : files) {
     SCOPED_TRACE(file.filename().string());
     // Theirs have op,id,size,addr,reserved,segments.
-    const auto theirs = lines_of(testing::decompressed_xz(file));
+    const auto theirs = lines_of(test::decompressed_xz(file));
     const auto ours = lines_of(replayed(file, CudaCachingSpec{}));
     expect_equal_lines(with_columns(ours, {0, 1, 2, 3, 8, 10}),
                        with_columns(theirs, {0, 1, 2, 3, 4, 5}));
@@ -160,7 +160,7 @@ TEST(AllocatorTraces, EqualPyTorchsCountersWithoutItsAddresses) {
       continue;
     }
     SCOPED_TRACE(name);
-    const auto theirs = lines_of(testing::decompressed_xz(file));
+    const auto theirs = lines_of(test::decompressed_xz(file));
     std::stringstream trace;
     for (const std::string& line : with_columns(theirs, {0, 1, 2})) {
       trace << line << "\n";
