@@ -60,7 +60,8 @@ def small_bytes(count):
 
 
 def capital(text):
-    return text[:1].upper() + text[1:]
+    """A sentence begins with a capital, but a key such as block_size keeps its spelling."""
+    return text if "_" in text.split(" ")[0].split(TIE)[0] else text[:1].upper() + text[1:]
 
 
 def tied(line):
@@ -72,31 +73,38 @@ def of_line(line):
     return tied(line) + (f"{TIE}KV" if line.name in ("paged", "contiguous", "concat") else "")
 
 
-def best_line(sweep, column="request_throughput"):
-    with_values = [line for line in sweep.lines if line.rows[column].notna().any()]
-    return max(with_values, key=lambda line: line.peak(column)[1])
-
-
 def throughput_title(sweep):
     column = "request_throughput"
-    best = best_line(sweep)
+    settings = sweep.settings(column)
+    best = max(settings, key=lambda line: line.peak(column)[1])
     position, peak = best.peak(column)
-    where = sweep.across.phrase(position)
-    others = [line for line in sweep.lines
-              if line is not best and not math.isnan(line.at(column, position))]
-    if others:
-        worst = min(others, key=lambda line: line.at(column, position))
-        low = worst.at(column, position)
-        if low <= 0:
-            return f"{capital(of_line(best))} serves {significant(peak)} requests/s at {where}, " \
-                   f"{tied(worst)} none"
-        if peak / low >= 1.05:
-            return f"{capital(of_line(best))} serves {times(peak / low)} the requests of " \
-                   f"{tied(worst)} at {where}"
-        return f"Every setting serves about {significant(peak)} requests/s at {where}"
-    first = best.rows["position"].iloc[0]
-    low = best.at(column, first)
-    text = f"Throughput peaks at {significant(peak)} requests/s with {where}"
+    # Settings are compared at one batch limit; words have nothing else in common than the picture.
+    where = "" if sweep.across.wordy else f" at {sweep.across.phrase(position)}"
+
+    def rate(line):
+        return line.peak(column)[1] if sweep.across.wordy else line.at(column, position)
+
+    others = [line for line in settings if line is not best and not math.isnan(rate(line))]
+    if not others:
+        return lone_throughput_title(sweep, best)
+    worst = min(others, key=rate)
+    if peak <= 0:
+        return f"No setting serves a request{where}"
+    if rate(worst) <= 0:
+        return f"{capital(of_line(best))} serves {significant(peak)} requests/s{where}, " \
+               f"{tied(worst)} none"
+    if peak / rate(worst) >= 1.05:
+        return f"{capital(of_line(best))} serves {times(peak / rate(worst))} the requests of " \
+               f"{tied(worst)}{where}"
+    return f"Every setting serves about {significant(peak)} requests/s{where}"
+
+
+def lone_throughput_title(sweep, line):
+    """Of one line: its peak, and what that is against its first point."""
+    position, peak = line.peak("request_throughput")
+    first = line.rows["position"].iloc[0]
+    low = line.at("request_throughput", first)
+    text = f"Throughput peaks at {significant(peak)} requests/s with {sweep.across.phrase(position)}"
     if position == first or low <= 0:
         return text
     return f"{text}, {times(peak / low)} that of {sweep.across.phrase(first)}"
@@ -111,21 +119,23 @@ def preemption_note(sweep):
 
 
 def waste_title(sweep, column="kv_waste_of_reserved"):
-    lines = sorted((line for line in sweep.lines if line.rows[column].notna().any()),
-                   key=lambda line: line.rows[column].mean())
-    low, high = lines[0], lines[-1]
+    settings = sorted(sweep.settings(column), key=lambda line: line.rows[column].mean())
+    low, high = settings[0], settings[-1]
 
     def shares(line):
         return percent_range(line.rows[column].min(), line.rows[column].max())
 
     if low is high:
         return f"{shares(low)} of the KV memory that requests reserve is wasted"
+    if shares(low) == shares(high):
+        return f"Every setting wastes {shares(high)} of the KV memory it reserves"
     return f"{capital(of_line(high))} wastes {shares(high)} of the KV memory it reserves, " \
            f"{tied(low)} {shares(low)}"
 
 
 def latency_title(sweep):
-    line = best_line(sweep)
+    settings = sweep.settings("request_throughput")
+    line = max(settings, key=lambda candidate: candidate.peak("request_throughput")[1])
     position, peak = line.peak("request_throughput")
     first = line.rows["position"].iloc[0]
     low = line.at("request_throughput", first)
@@ -134,27 +144,38 @@ def latency_title(sweep):
         before, after = line.at(column, first), line.at(column, position)
         if position != first and low > 0 and before > 0 and not math.isnan(after):
             who = f"{of_line(line)} serves" if line.name else "the node serves"
+            cost = "the same" if 0.95 < after / before < 1.05 else f"{times(after / before)} the"
             return f"{capital(sweep.across.from_to(first, position))}, {who} " \
-                   f"{times(peak / low)} the requests at {times(after / before)} the {what}"
-    return f"Throughput is highest with {sweep.across.phrase(position)}: " \
+                   f"{times(peak / low)} the requests at {cost} {what}"
+    who = of_line(line) if line.name else sweep.across.phrase(position)
+    text = f"{capital(who)} serves {'most, ' if len(settings) > 1 else ''}" \
            f"{significant(peak)} requests/s"
+    tpot = line.at("mean_tpot_ms", position)
+    return text if math.isnan(tpot) else f"{text} at {duration(tpot / 1000)} per output token"
 
 
 def classes_title(sweep):
     """How much of the KV pool holds live tokens, at the last position that all lines have."""
     column = "kv_live_of_pool"
-    shared = [position for position in sweep.across.positions
-              if all(not math.isnan(line.at(column, position)) for line in sweep.lines)]
-    if not shared:
+    settings = sweep.settings(column)
+    where, opening = None, ""
+    if not sweep.across.wordy:
+        shared = [position for position in sweep.across.positions
+                  if all(not math.isnan(line.at(column, position)) for line in settings)]
+        where = shared[-1] if shared and settings else None
+        opening = f"at {sweep.across.phrase(where)}, " if where is not None else ""
+    if not settings or not (sweep.across.wordy or opening):
         return "Where the memory goes, averaged over time"
-    where = shared[-1]
-    lines = sorted(sweep.lines, key=lambda line: -line.at(column, where))
-    high, low = lines[0], lines[-1]
-    phrase = sweep.across.phrase(where)
-    if high is low:
-        return f"At {phrase}, live tokens fill {percent(high.at(column, where))} of the KV pool"
-    return f"At {phrase}, {of_line(high)} fills {percent(high.at(column, where))} of the KV pool " \
-           f"with live tokens, {tied(low)} {percent(low.at(column, where))}"
+
+    def share(line):
+        return line.rows[column].max() if where is None else line.at(column, where)
+
+    settings = sorted(settings, key=lambda line: -share(line))
+    high, low = settings[0], settings[-1]
+    if percent(share(high)) == percent(share(low)):
+        return capital(f"{opening}live tokens fill {percent(share(high))} of the KV pool")
+    return capital(f"{opening}{of_line(high)} fills {percent(share(high))} of the KV pool "
+                   f"with live tokens, {tied(low)} {percent(share(low))}")
 
 
 def memory_title(memory):

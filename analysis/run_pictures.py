@@ -1,4 +1,4 @@
-"""The pictures of a run, each a function of one of its tables that returns a figure, or nothing without data."""
+"""The pictures of a run: functions of its tables that return a figure, or nothing without data."""
 
 import numpy
 from matplotlib.lines import Line2D
@@ -189,7 +189,7 @@ def waste_over_time(series):
     axes.set_ylabel("wasted KV memory")
     style.percent_axis(axes.yaxis)
     style.compose(figure, findings.waste_over_time_title(series),
-                  f"KV memory kept for requests and holding no token",
+                  "KV memory kept for requests and holding no token",
                   line_legend(("share of what is reserved", style.VERMILLION),
                               ("share of the whole KV pool", style.BLUE)))
     return figure

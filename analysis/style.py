@@ -1,4 +1,4 @@
-"""The looks that all pictures share: colours, type, layout, axes, and files that are always the same bytes."""
+"""The looks that all pictures share: colours, type, layout, axes, and files of fixed bytes."""
 
 import io
 import math
@@ -9,6 +9,7 @@ from matplotlib import patheffects, ticker
 from matplotlib.figure import Figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.font_manager import FontProperties
+from matplotlib.transforms import Bbox
 
 import findings
 import sweeps
@@ -51,7 +52,7 @@ DPI = 150
 LEFT, RIGHT, BOTTOM = 0.95, 0.25, 0.68
 # Measures texts before they are drawn.
 RULER = RendererAgg(1, 1, DPI)
-# A format, and what to leave out of its files so that they do not tell when and by what they were made.
+# A format, and what to leave out of its files: when and by what they were made.
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -85,6 +86,11 @@ def write(figure, form):
     return buffer.getvalue()
 
 
+def bottom_for(across):
+    """The room below the axes: words may need two rows."""
+    return BOTTOM + (0.2 if across.wordy else 0)
+
+
 def text_width(text, size, weight="normal"):
     """In inches."""
     font = FontProperties(family="DejaVu Sans", weight=weight, size=size)
@@ -103,10 +109,10 @@ def wrapped(text, size, weight, width):
     return lines + [line]
 
 
-def compose(figure, title, caption, legend=None, right=RIGHT, between=0.35):
+def compose(figure, title, caption, legend=None, right=RIGHT, bottom=BOTTOM, between=0.35):
     """Puts the title, the caption and the legend above the axes, and the axes below them.
 
-    `legend` is (handles, names). `right` and `between` are inches beside and among the axes.
+    `legend` is (handles, names). `right`, `bottom` and `between` are inches around the axes.
     """
     width, height = figure.get_size_inches()
     top = height - 0.18
@@ -122,11 +128,11 @@ def compose(figure, title, caption, legend=None, right=RIGHT, between=0.35):
     grid = figure.axes[0].get_subplotspec().get_gridspec()
     panel = (width - LEFT - right - between * (grid.ncols - 1)) / grid.ncols
     top -= 0.16 + wrap_panel_titles(figure, panel)
-    figure.subplots_adjust(left=LEFT / width, right=1 - right / width, bottom=BOTTOM / height,
+    figure.subplots_adjust(left=LEFT / width, right=1 - right / width, bottom=bottom / height,
                            top=top / height)
     figure.subplots_adjust(
         wspace=between / panel,
-        hspace=between / ((top - BOTTOM - between * (grid.nrows - 1)) / grid.nrows))
+        hspace=between / ((top - bottom - between * (grid.nrows - 1)) / grid.nrows))
 
 
 def wrap_panel_titles(figure, panel):
@@ -207,15 +213,18 @@ def across_axis(axes, across, label=True):
         axes.set_xscale("log", base=2)
         axes.set_xlim(min(positions) / 2 ** 0.35, max(positions) * 2 ** 0.35)
     else:
-        span = max(positions) - min(positions)
-        margin = 0.06 * span if span else 0.5
-        axes.set_xlim(min(positions) - margin, max(positions) + margin)
+        axes.set_xlim(min(positions) - across.margin, max(positions) + across.margin)
     if across.numeric:
         texts = [plain(position) for position in positions]
     else:
         spoken = [sweeps.spoken(value) for value in across.values]
         texts = [text if len(text) <= 26 else text[:25] + "…" for text in spoken]
     ticks = ticks_with_room(axes, positions, texts)
+    if across.wordy and len(ticks) < len(texts):
+        # Words that do not fit beside each other stand in two rows.
+        ticks = [row + 2 * i for row in (0, 1)
+                 for i in ticks_with_room(axes, positions[row::2], texts[row::2])]
+        texts = ["\n" * (i % 2) + text for i, text in enumerate(texts)]
     axes.xaxis.set_major_locator(ticker.FixedLocator([positions[i] for i in ticks]))
     axes.xaxis.set_major_formatter(ticker.FixedFormatter([texts[i] for i in ticks]))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
@@ -336,6 +345,9 @@ def overlaps(figure):
     boxes = []
     for text in visible_texts(figure):
         box = text.get_window_extent(renderer)
+        lines = text.get_text().split("\n")
+        empty = sum(1 for line in lines if not line.strip()) / len(lines)
+        box = Bbox.from_extents(box.x0, box.y0, box.x1, box.y1 - empty * box.height)
         boxes.append((text.get_text(), box))
     found = [(name, "the edge") for name, box in boxes
              if box.x0 < frame.x0 - 1 or box.x1 > frame.x1 + 1 or box.y0 < frame.y0 - 1

@@ -1,4 +1,4 @@
-"""The pictures of a sweep, each a function of the sweep that returns a figure, or nothing without data."""
+"""The pictures of a sweep: functions of it that return a figure, or nothing without data."""
 
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -56,7 +56,8 @@ def draw_lines(axes, sweep, column):
         rows = line.rows.dropna(subset=[column])
         shown = dict(look) if sweep.across.numeric else {**look, "linestyle": "none"}
         axes.plot(rows["position"], rows[column], markeredgecolor="white", markeredgewidth=0.9,
-                  markersize=style.marker_sizes(index, len(lines)), zorder=3 + index, **shown)
+                  markersize=style.marker_sizes(index, len(lines)) + (3 if sweep.across.wordy else 0),
+                  zorder=3 + index, **shown)
 
 
 def throughput(sweep):
@@ -82,7 +83,7 @@ def throughput(sweep):
         panels[1].set_title(f"Up to {findings.preemption_note(sweep)}", color=style.GREY)
     style.compose(figure, findings.throughput_title(sweep),
                   caption(sweep, f"Requests served per second against the {sweep.across.words}"),
-                  legend(sweep), between=0.5)
+                  legend(sweep), bottom=style.bottom_for(sweep.across), between=0.5)
     style.across_axis(panels[-1], sweep.across)
     if len(sweep.lines) <= MOST_PANELS:
         mark_peaks(panels[0], sweep, column)
@@ -125,7 +126,8 @@ def waste(sweep):
     style.compose(
         figure, findings.waste_title(sweep),
         caption(sweep, "KV memory kept for requests and holding no token, averaged over time"),
-        legend(sweep, [(Patch(**band), "60–80 %: claimed for contiguous reservations")]))
+        legend(sweep, [(Patch(**band), "60–80 %: claimed for contiguous reservations")]),
+        bottom=style.bottom_for(sweep.across))
     for axes in panels:
         style.across_axis(axes, sweep.across)
     return figure
@@ -149,7 +151,7 @@ def latency(sweep):
              (Line2D([], [], color=style.GREY, marker="o", markersize=6, linestyle="--",
                      markerfacecolor="white"), "99th percentile")]
     words = "sequences at once" if sweep.across.is_batch_limit else sweep.across.short
-    numbers = f"; numbers beside the means: {words}" if sweep.across.numeric else ""
+    numbers = "" if sweep.across.wordy else f"; numbers beside the means: {words}"
     style.compose(figure, findings.latency_title(sweep),
                   caption(sweep, f"Throughput against latency{numbers}"),
                   legend(sweep, extra))
@@ -173,7 +175,8 @@ def draw_latency(axes, sweep, name):
         rows = line.rows.dropna(subset=columns)
         for column, line_style, face in zip(columns, ("-", "--"), (look["color"], "white")):
             axes.plot(rows[column] / scale, rows["request_throughput"], color=look["color"],
-                      marker=look["marker"], linestyle=line_style, markerfacecolor=face,
+                      marker=look["marker"], markerfacecolor=face,
+                      linestyle="none" if sweep.across.wordy else line_style,
                       markeredgewidth=1.2, linewidth=1.6, zorder=3 + index,
                       markersize=style.marker_sizes(index, len(lines)) - 1)
     label_points(axes, sweep, columns[0], scale)
@@ -184,8 +187,6 @@ def label_points(axes, sweep, column, scale):
 
     Points that lie on each other share a label: `8–64`.
     """
-    if not sweep.across.numeric:
-        return
     lines = lines_of(sweep)[:MOST_PANELS]
     curves = [list(zip(rows[name] / scale, rows["request_throughput"]))
               for name in (column, column.replace("mean", "p99"))
@@ -194,7 +195,7 @@ def label_points(axes, sweep, column, scale):
     said = []
     # The fastest line first: where lines lie on each other, it is the one that is seen.
     for line, look in sorted(lines, key=lambda pair: -pair[0].rows["request_throughput"].max()):
-        for point, text in reversed(clusters(axes, line, column, scale)):
+        for point, text in reversed(clusters(axes, sweep, line, (column, scale))):
             pixel = axes.transData.transform(point)
             if any(text == other and abs(pixel - place).max() < 8 for other, place in said):
                 continue
@@ -203,8 +204,9 @@ def label_points(axes, sweep, column, scale):
                        color=look["color"])
 
 
-def clusters(axes, line, column, scale):
+def clusters(axes, sweep, line, across):
     """A line's points with their labels, those within a few pixels of each other as one."""
+    column, scale = across
     rows = line.rows.dropna(subset=[column])
     found = []
     for position, x, y in zip(rows["position"], rows[column] / scale, rows["request_throughput"]):
@@ -213,7 +215,9 @@ def clusters(axes, line, column, scale):
             found[-1][3] = position
         else:
             found.append([(x, y), pixel, position, position])
-    return [(point, style.plain(first) + (f"–{style.plain(last)}" if last != first else ""))
+    between = ", " if sweep.across.wordy else "–"
+    return [(point, between.join(sweep.across.text(position)
+                                 for position in dict.fromkeys((first, last))))
             for point, _, first, last in found]
 
 
@@ -243,9 +247,11 @@ def memory_classes(sweep):
         axes.set_title(line.name, color=style.GREY)
         style.plain_axis(axes.yaxis)
     panels[0].set_ylabel("device memory (GiB)")
+    bottom = style.bottom_for(sweep.across)
     style.compose(figure, findings.classes_title(sweep),
                   caption(sweep, f"Mean device memory by what it holds, to the total of "
-                                 f"{top:.2f} GiB", MOST_PANELS), right=2.55)
+                                 f"{top:.2f} GiB", MOST_PANELS),
+                  bottom=bottom, right=2.55)
     slots = Slots(sweep.across)
     for axes in panels:
         style.across_axis(axes, slots, label=False)
@@ -272,6 +278,8 @@ class Slots:
             else across.values
         self.positions = list(range(len(across.values)))
         self.numeric = self.logarithmic = False
+        self.wordy = across.wordy
+        self.margin = 0.55
 
 
 def end_points(sweep):

@@ -47,20 +47,34 @@ class Across:
         low, high = min(self.positions), max(self.positions)
         return self.numeric and low > 0 and high >= 8 * low
 
+    @property
+    def wordy(self):
+        return not self.numeric
+
+    @property
+    def margin(self):
+        """The room at both ends of a linear axis."""
+        span = max(self.positions) - min(self.positions)
+        return 0.06 * span if self.numeric and span else 0.5
+
+    def text(self, position):
+        value = self.values[self.positions.index(position)].strip()
+        if re.fullmatch(r"\d+", value) and self.numeric:
+            return f"{int(value):,}"
+        return spoken(value)
+
     def phrase(self, position):
-        """`64 sequences`, `block_size 32`, `contiguous: max`."""
-        text = spoken(self.values[self.positions.index(position)])
+        """`64 sequences`, `block_size 32`, `contiguous: max`, `point 0003`."""
+        text = self.text(position)
         if self.is_batch_limit:
             return f"{text} sequence" if text == "1" else f"{text} sequences"
-        return f"{self.short} {text}" if self.numeric else text
+        return f"{self.short} {text}" if self.numeric or self.path == "point" else text
 
     def from_to(self, first, last):
         """`from 1 to 32 sequences`."""
-        start = spoken(self.values[self.positions.index(first)])
-        if self.numeric and not self.is_batch_limit:
-            end = spoken(self.values[self.positions.index(last)])
-            return f"from {self.short} {start} to {end}"
-        return f"from {start} to {self.phrase(last)}"
+        if self.is_batch_limit:
+            return f"from {self.text(first)} to {self.phrase(last)}"
+        return f"from {self.short} {self.text(first)} to {self.text(last)}"
 
 
 @dataclasses.dataclass
@@ -88,6 +102,16 @@ class Sweep:
 
     def has(self, column):
         return any(line.rows[column].notna().any() for line in self.lines)
+
+    def settings(self, column):
+        """What competes, where the column has values: the lines; or, where the axis across is
+        made of words, each of its points."""
+        found = self.lines
+        if self.across.wordy:
+            found = [Line(", ".join(part for part in (self.across.phrase(position), line.name)
+                                    if part), line.rows[line.rows["position"] == position])
+                     for line in self.lines for position in line.rows["position"]]
+        return [line for line in found if line.rows[column].notna().any()]
 
 
 def spoken(value):

@@ -1,4 +1,4 @@
-"""Reads the CSV files of a run or a sweep, and refuses what is not one, with the place and an exit status."""
+"""Reads the CSV files of a run or a sweep, and refuses what is none, saying where and why."""
 
 import math
 

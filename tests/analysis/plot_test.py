@@ -351,6 +351,21 @@ class Titles(WithFolder):
                           "a: memory {b: 1, c: 2}"])
 
 
+    def test_settings_in_words_compete_with_each_other(self):
+        sweep = self.read_sweep(sweep_rows(
+            [({"engine.kv_cache": f"{{kind: {kind}}}"},
+              summary_cells(throughput=rate, waste=waste, live=live))
+             for kind, rate, waste, live in (("contiguous", 1.5, 0.7, 0.3), ("paged", 4.5, 0.04, 0.9),
+                                             ("radix", 4.0, 0.01, 0.8))]))
+        self.assertEqual([words(title(sweep)) for title in (
+            findings.throughput_title, findings.waste_title, findings.latency_title,
+            findings.classes_title)],
+            ["Paged KV serves 3.0x the requests of contiguous",
+             "Contiguous KV wastes 70 % of the KV memory it reserves, radix 1.0 %",
+             "Paged KV serves most, 4.50 requests/s at 40.0 ms per output token",
+             "Paged KV fills 90 % of the KV pool with live tokens, contiguous 30 %"])
+
+
 class Sweeps(WithFolder):
     def test_failed_points_are_left_out_and_counted(self):
         rows = sweep_rows([({"engine.policy.max_num_seqs": 1}, summary_cells()),
