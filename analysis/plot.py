@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""Draws the pictures of a run or of a sweep from its CSV files. It never simulates.
+
+Needs Debian's python3-matplotlib and python3-pandas. Exit status: 0 done, 64 wrong usage, 65 bad
+data, 66 no such folder or file, 69 a library is missing, 74 a picture could not be written.
+"""
+
+import argparse
+import pathlib
+import sys
+
+NO_LIBRARY = 69
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(64, f"plot.py: error: {message}\n")
+
+
+def formats(text):
+    chosen = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    wrong = [part for part in chosen if part not in ("png", "svg", "pdf")]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"'{wrong[0]}' is none of png, svg, pdf")
+    return chosen
+
+
+def parse(arguments):
+    parser = Parser(prog="plot.py", description="Draws the pictures of a run or a sweep.")
+    parser.add_argument("folder", metavar="DIR", type=pathlib.Path,
+                        help="what `tessera run` or `tessera sweep` wrote")
+    parser.add_argument("-o", dest="output", metavar="PICTURES_DIR", type=pathlib.Path,
+                        help="where the pictures go (default: DIR/pictures)")
+    parser.add_argument("--format", dest="formats", type=formats, default=["png"],
+                        metavar="png,svg,pdf", help="one or more of png, svg, pdf (default: png)")
+    parser.add_argument("--request", type=int, metavar="ID",
+                        help="the request whose KV growth is drawn (default: a long one)")
+    return parser.parse_args(arguments)
+
+
+def pictures_of_run(folder, request):
+    """Yields (name, figure) for each table that the run wrote."""
+    import run_pictures
+    import tables
+    memory, series, requests, growth = (folder / name for name in (
+        "memory.csv", "timeseries.csv", "requests.csv", "request_kv.csv"))
+    if memory.exists():
+        yield "memory_stack", run_pictures.memory_stack(tables.read_memory(memory))
+    if requests.exists():
+        table = tables.read_numbers(requests, ["ttft_ms", "tpot_ms"], ["status"])
+        yield "latency_distributions", run_pictures.distributions(
+            table[table["status"] == "finished"])
+    if series.exists():
+        table = tables.read_series(series)
+        yield "throughput_over_time", run_pictures.throughput_over_time(table)
+        yield "waste_over_time", run_pictures.waste_over_time(table)
+    if growth.exists():
+        table = tables.read_numbers(growth, ["request_id", "time_s", "written_bytes",
+                                             "reserved_bytes"])
+        chosen = run_pictures.request_to_show(table) if request is None else request
+        if not (table["request_id"] == chosen).any():
+            raise tables.Failure(tables.BAD_DATA, f"{growth}: there is no request {chosen}")
+        yield "request_kv_growth", run_pictures.request_growth(table, chosen)
+
+
+def pictures_of_sweep(folder):
+    """Yields (name, figure): the sweep's own, then the memory of its first and last point."""
+    import run_pictures
+    import sweep_pictures
+    import sweeps
+    import tables
+    summary = folder / "summary.csv"
+    read = sweeps.read_sweep(summary)
+    yield from sweep_pictures.pictures(read)
+    header = tables.header_of(summary)
+    axes = header[header.index("point") + 1:header.index("status")]
+    for point in sweep_pictures.end_points(read):
+        memory = folder / "runs" / point / "memory.csv"
+        if memory.exists():
+            where = f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
+            yield f"memory_stack_{point}", run_pictures.memory_stack(tables.read_memory(memory),
+                                                                     where)
+
+
+def pictures_of(folder, request):
+    import tables
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "there is no such folder"
+        raise tables.Failure(tables.NO_INPUT, f"{folder}: {what}")
+    summary = folder / "summary.csv"
+    if not summary.exists():
+        raise tables.Failure(tables.NO_INPUT, f"{folder}: no summary.csv in it, so it is neither "
+                                              f"a run's folder nor a sweep's")
+    if "point" in tables.header_of(summary):
+        return pictures_of_sweep(folder)
+    return pictures_of_run(folder, request)
+
+
+def draw(options):
+    import style
+    import tables
+    style.apply()
+    output = options.output or options.folder / "pictures"
+    # All are drawn before the first is written, so that bad data leaves no half set of pictures.
+    drawn = [(f"{name}.{form}", style.write(figure, form))
+             for name, figure in pictures_of(options.folder, options.request)
+             if figure is not None for form in options.formats]
+    if not drawn:
+        raise tables.Failure(tables.BAD_DATA, f"{options.folder}: its tables hold nothing to draw")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, content in drawn:
+            (output / name).write_bytes(content)
+            print(output / name)
+    except OSError as error:
+        raise tables.Failure(tables.NO_OUTPUT, f"cannot write {error.filename or output}: "
+                                               f"{error.strerror}") from error
+
+
+def main(arguments):
+    options = parse(arguments)
+    try:
+        import matplotlib
+        import pandas
+        matplotlib.use("Agg")
+        del pandas
+    except ImportError as error:
+        print(f"plot.py: error: {error}. Install the libraries with\n"
+              "  sudo apt-get install -y --no-install-recommends python3-matplotlib python3-pandas\n"
+              "and run this with /usr/bin/python3.", file=sys.stderr)
+        return NO_LIBRARY
+    import tables
+    try:
+        draw(options)
+    except tables.Failure as failure:
+        print(f"plot.py: error: {failure}", file=sys.stderr)
+        return failure.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
