@@ -9,6 +9,8 @@ from sweeps import named
 
 MOST_LINES = 16
 MOST_PANELS = 4
+# Where a point's label may stand, in points from it, the best first.
+BESIDE = ((-5, 2), (5, -2), (-4, 6), (5, 4), (0, 7), (0, -7), (4, -6), (-4, -6))
 # What contiguous reservations are said to waste (PagedAttention, SOSP 2023, section 1 and figure 2).
 CLAIMED_WASTE = (0.60, 0.80)
 
@@ -200,8 +202,7 @@ def label_points(axes, sweep, column, scale):
             if any(text == other and abs(pixel - place).max() < 8 for other, place in said):
                 continue
             said.append((text, pixel))
-            room.place(point, text, 9, ((-5, 2), (5, -2), (-4, 6), (5, 4), (0, 7), (0, -7), (4, -6), (-4, -6)),
-                       color=look["color"])
+            room.place(point, text, 9, BESIDE, color=look["color"])
 
 
 def clusters(axes, sweep, line, across):
