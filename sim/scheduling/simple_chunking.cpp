@@ -18,23 +18,21 @@ class SimpleChunking final : public BatchPolicy {
 
   void schedule(StepBuilder& builder) override {
     sort_by_arrival(running_);
-    if (turn_ == Turn::prefill) {
-      continue_prompts(builder);
-      if (builder.is_empty()) {
-        admit_waiting(builder);
-      }
-    }
-    if (builder.is_empty()) {
+    if (turn_ == Turn::decode) {
       decode(builder);
-      // Prompts that have begun are not decoded; a turn that found nothing else goes to them.
-      if (builder.is_empty()) {
-        continue_prompts(builder);
-        turn_ = Turn::decode;
-        return;
-      }
-      turn_ = Turn::prefill;
     } else {
-      turn_ = Turn::decode;
+      prefill(builder);
+    }
+    const Turn other = turn_ == Turn::decode ? Turn::prefill : Turn::decode;
+    // Whoever's turn finds nothing to do passes it on, in no time.
+    if (builder.is_empty() && !builder.has_preempted()) {
+      if (other == Turn::decode) {
+        decode(builder);
+      } else {
+        prefill(builder);
+      }
+    } else {
+      turn_ = other;
     }
   }
 
@@ -50,6 +48,13 @@ class SimpleChunking final : public BatchPolicy {
 
  private:
   enum class Turn { prefill, decode };
+
+  void prefill(StepBuilder& builder) {
+    continue_prompts(builder);
+    if (builder.is_empty()) {
+      admit_waiting(builder);
+    }
+  }
 
   void continue_prompts(StepBuilder& builder) {
     Tokens room = spec_.chunk_size;
