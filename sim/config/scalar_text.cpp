@@ -12,6 +12,7 @@ namespace {
 template <class Units>
 std::vector<std::string> names_in(const Units& units) {
   std::vector<std::string> names;
+  names.reserve(units.size());
   for (const auto& unit : units) {
     names.emplace_back(unit.name);
   }
