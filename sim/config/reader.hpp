@@ -153,30 +153,39 @@ Outcome read_variant(const Node& node, std::variant<Specs...>& out, const std::s
 }
 
 template <class T>
+Outcome read_optional(const Node& node, std::optional<T>& out, const std::string& path,
+                      ReadContext context) {
+  if (node.is(NodeKind::null)) {
+    out.reset();
+    return Outcome::read;
+  }
+  T value = out ? *out : T{};
+  const Outcome outcome = read_node(node, value, path, context);
+  if (outcome == Outcome::read) {
+    out = std::move(value);
+  }
+  return outcome;
+}
+
+template <class T>
+Outcome read_list(const Node& node, std::vector<T>& out, const std::string& path,
+                  ReadContext context) {
+  out.assign(node.items.size(), {});
+  Outcome outcome = Outcome::read;
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    if (read_node(node.items[i], out[i], path, context) == Outcome::refused) {
+      outcome = Outcome::refused;
+    }
+  }
+  return outcome;
+}
+
+template <class T>
 Outcome read_node(const Node& node, T& out, const std::string& path, ReadContext context) {
   if constexpr (is_optional<T>) {
-    if (node.is(NodeKind::null)) {
-      out.reset();
-      return Outcome::read;
-    }
-    typename T::value_type value = out ? *out : typename T::value_type{};
-    const Outcome outcome = read_node(node, value, path, context);
-    if (outcome == Outcome::read) {
-      out = std::move(value);
-    }
-    return outcome;
+    return read_optional(node, out, path, context);
   } else if constexpr (is_list<T>) {
-    if (!node.is(NodeKind::list)) {
-      return Outcome::refused;
-    }
-    out.assign(node.items.size(), {});
-    Outcome outcome = Outcome::read;
-    for (std::size_t i = 0; i < node.items.size(); ++i) {
-      if (read_node(node.items[i], out[i], path, context) == Outcome::refused) {
-        outcome = Outcome::refused;
-      }
-    }
-    return outcome;
+    return node.is(NodeKind::list) ? read_list(node, out, path, context) : Outcome::refused;
   } else if constexpr (is_variant<T>) {
     return node.is(NodeKind::mapping) ? read_variant(node, out, path, context) : Outcome::refused;
   } else if constexpr (Described<T>) {

@@ -28,6 +28,7 @@ class Rules {
     check_combination();
     check_precision();
     check_context();
+    check_policy();
     check_token_budget();
     check_length("workload.prompt_tokens", scenario_.workload.prompt_tokens);
     check_length("workload.output_tokens", scenario_.workload.output_tokens);
@@ -55,6 +56,7 @@ class Rules {
   void check_format(std::string_view path, std::string_view format, Flops peak);
   void check_context();
   void check_combination();
+  void check_policy();
   void check_token_budget();
   void check_length(std::string_view path, const std::optional<LengthSpec>& length);
   void check_lengths_fit();
@@ -166,17 +168,56 @@ void Rules::check_combination() {
   }
 }
 
+// The key of a policy's spec, by which steps are bounded, and whether prompts may be split over
+// them.
+struct StepRule {
+  Tokens budget{0};
+  bool splits_prompts = true;
+};
+
+StepRule step_rule_of(const PolicySpec& policy) {
+  return std::visit(
+      [](const auto& spec) -> StepRule {
+        if constexpr (requires { spec.chunked_prefill; }) {
+          return {spec.max_num_batched_tokens, spec.chunked_prefill};
+        } else {
+          return {};
+        }
+      },
+      policy);
+}
+
 void Rules::check_token_budget() {
-  const auto* policy = std::get_if<VllmV1Spec>(&scenario_.engine.policy);
-  if (policy == nullptr || policy->chunked_prefill ||
-      !sound({"engine.policy", "engine.max_model_len", "model"})) {
+  const StepRule rule = step_rule_of(scenario_.engine.policy);
+  if (rule.splits_prompts || !sound({"engine.policy", "engine.max_model_len", "model"})) {
     return;
   }
   const Tokens longest = scenario_.max_model_len();
-  if (policy->max_num_batched_tokens < longest) {
+  if (rule.budget < longest) {
     fault("engine.policy.max_num_batched_tokens",
           "without chunked_prefill a step must hold the longest prompt: at least max_model_len (" +
-              text_of(longest) + "), got " + text_of(policy->max_num_batched_tokens));
+              text_of(longest) + "), got " + text_of(rule.budget));
+  }
+}
+
+void Rules::check_policy() {
+  if (!sound({"engine.policy"})) {
+    return;
+  }
+  if (const auto* v0 = std::get_if<VllmV0Spec>(&scenario_.engine.policy)) {
+    const bool old = v0->version != VllmV0Version::v0_6;
+    if (old && v0->order == Order::priority) {
+      fault("engine.policy.order", "of the versions of vllm_v0 only 0.6 serves by priority");
+    }
+    if (old && v0->chunked_prefill) {
+      fault("engine.policy.chunked_prefill", "of the versions of vllm_v0 only 0.6 splits prompts");
+    }
+  }
+  const auto* sarathi = std::get_if<SarathiSpec>(&scenario_.engine.policy);
+  if (sarathi != nullptr && sarathi->chunk_size < Tokens{sarathi->max_num_seqs}) {
+    fault("engine.policy.chunk_size",
+          "a step must hold a token of every sequence: at least max_num_seqs (" +
+              std::to_string(sarathi->max_num_seqs) + "), got " + text_of(sarathi->chunk_size));
   }
 }
 

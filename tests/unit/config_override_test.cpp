@@ -98,7 +98,7 @@ TEST(ConfigOverride, TheSameKindKeepsItsKeys) {
 TEST(ConfigOverride, AMappingReplacesAMapping) {
   const LoadedScenario loaded = load({"engine.kv_cache={kind: paged, block_size: 8}"});
   EXPECT_EQ(std::get<PagedKvSpec>(loaded.scenario.engine.kv_cache).block_size, Tokens{8});
-  EXPECT_EQ(std::get<PagedKvSpec>(loaded.scenario.engine.kv_cache).watermark, 0.0);
+  EXPECT_EQ(std::get<PagedKvSpec>(loaded.scenario.engine.kv_cache).watermark, std::nullopt);
   EXPECT_EQ(notes_of(loaded),
             "--set engine.kv_cache: note: engine.kv_cache={kind: paged, block_size: 8} sets aside "
             "engine.kv_cache's "

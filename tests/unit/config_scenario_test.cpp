@@ -25,6 +25,14 @@ std::string problems_of(const std::string& text) {
   return "no problem";
 }
 
+std::string names_in(const std::vector<Listing>& listings) {
+  std::string names;
+  for (const Listing& listing : listings) {
+    names += (names.empty() ? "" : ", ") + listing.name;
+  }
+  return names;
+}
+
 TEST(ConfigScenario, DefaultsAreWrittenOut) {
   const Scenario scenario = scenario_of("model: gpt2\n");
   EXPECT_EQ(scenario.hardware.gpu.name, "t4");
@@ -117,18 +125,10 @@ TEST(ConfigScenario, AModelOfHuggingFaceIsReadFromTheScenariosFolder) {
 }
 
 TEST(ConfigScenario, UnknownNamesAreToldWithWhatExists) {
-  EXPECT_EQ(
-      problems_of("model: gpt2\nengine: {policy: vllm1}\n"),
-      "s.yaml:2:18: error: unknown kind 'vllm1' for engine.policy; did you mean 'vllm_v1'? "
-      "(known: " +
-          [] {
-            std::string names;
-            for (const Listing& policy : list_policies()) {
-              names += (names.empty() ? "" : ", ") + policy.name;
-            }
-            return names;
-          }() +
-          ")");
+  EXPECT_EQ(problems_of("model: gpt2\nengine: {policy: vllm1}\n"),
+            "s.yaml:2:18: error: unknown kind 'vllm1' for engine.policy; did you mean 'vllm_v1'? "
+            "(known: " +
+                names_in(list_policies()) + ")");
   EXPECT_EQ(problems_of("model: gpt2\nprecision: {weights: int9}\n"),
             "s.yaml:2:22: error: unknown value 'int9' for precision.weights; did you mean 'int8'? "
             "(known: fp32, fp16, "
@@ -148,8 +148,8 @@ TEST(ConfigScenario, WrongStructureIsNamed) {
   EXPECT_EQ(problems_of("model: [gpt2]\n"),
             "s.yaml:1:8: error: model: expected a preset's name or a mapping, got a list");
   EXPECT_EQ(problems_of("model: gpt2\nengine: {kv_cache: [paged]}\n"),
-            "s.yaml:2:20: error: engine.kv_cache: expected a mapping with a 'kind' (paged, "
-            "contiguous), got a list");
+            "s.yaml:2:20: error: engine.kv_cache: expected a mapping with a 'kind' (" +
+                names_in(list_kv_managers()) + "), got a list");
   EXPECT_EQ(problems_of("- model\n"),
             "s.yaml:1:1: error: expected a mapping of keys to values, got a list");
 }
@@ -240,6 +240,23 @@ TEST(ConfigScenario, WithoutChunksAStepHoldsTheLongestPrompt) {
       "s.yaml:2:43: error: engine.policy.max_num_batched_tokens: without chunked_prefill a step "
       "must hold the "
       "longest prompt: at least max_model_len (1024), got 512");
+}
+
+TEST(ConfigScenario, PoliciesHaveRulesOfTheirOwn) {
+  const auto policy = [](const std::string& settings) {
+    return problems_of("model: gpt2\nengine: {policy: {" + settings + "}}\n");
+  };
+  EXPECT_EQ(policy("kind: vllm_v0, version: 0.4, order: priority, chunked_prefill: true"),
+            "s.yaml:2:48: error: engine.policy.order: of the versions of vllm_v0 only 0.6 serves "
+            "by priority\n"
+            "s.yaml:2:65: error: engine.policy.chunked_prefill: of the versions of vllm_v0 only "
+            "0.6 splits prompts");
+  EXPECT_EQ(policy("kind: vllm_v0, max_num_batched_tokens: 1000").substr(0, 75),
+            "s.yaml:2:34: error: engine.policy.max_num_batched_tokens: without chunked_p");
+  EXPECT_EQ(policy("kind: sarathi, max_num_seqs: 64, chunk_size: 32"),
+            "s.yaml:2:52: error: engine.policy.chunk_size: a step must hold a token of every "
+            "sequence: at least "
+            "max_num_seqs (64), got 32");
 }
 
 TEST(ConfigScenario, WhatIsNotModelledIsRefused) {

@@ -196,15 +196,15 @@ TEST(ConfigYaml, EveryProblemIsReportedAtOnceInOrderOfPlace) {
   EXPECT_EQ(
       problems_of(
           "model: gpt2\n"
-          "engine: {memory: {utilization: 2}, policy: {max_num_seq: 4}, kv_cache: {kind: pagd}}\n"
+          "engine: {memory: {utilization: 2}, policy: {max_num_seq: 4}, kv_cache: {block_size: "
+          "0}}\n"
           "seed: x\n"
           "workload: {arrivals: {rate: 10}, prompt_tokens: {kind: uniform, min: 5, max: 2}}\n"),
       "s.yaml:2:32: error: engine.memory.utilization: must be more than 0 and at most 1, got 2\n"
       "s.yaml:2:45: error: unknown key 'max_num_seq' in engine.policy (kind vllm_v1); did you mean "
       "'max_num_seqs'?\n"
-      "s.yaml:2:79: error: unknown kind 'pagd' for engine.kv_cache; did you mean 'paged'? (known: "
-      "paged, "
-      "contiguous)\n"
+      "s.yaml:2:85: error: engine.kv_cache.block_size: must be at least 1 and at most 65536, got "
+      "0\n"
       "s.yaml:3:7: error: seed: expected a whole number, got 'x'\n"
       "s.yaml:4:29: error: workload.arrivals.rate: expected a rate with a unit such as '2.5 /s', "
       "got '10'\n"
