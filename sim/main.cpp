@@ -1,3 +1,5 @@
 #include "tessera/cli/program.hpp"
 
-int main(int argc, char** argv) { return tessera::run_program(argc, argv); }
+int main(int argc, char** argv) {
+  return tessera::run_program(argc, argv);
+}

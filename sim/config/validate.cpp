@@ -92,11 +92,6 @@ void Rules::check_not_modelled() {
   if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
     fault("hardware.count", "several GPUs are not modelled in this version; take 1");
   }
-  const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
-  if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching) {
-    fault("engine.kv_cache.prefix_caching",
-          "prefix caching is not modelled in this version; take false");
-  }
   if (sound({"output.trace"}) && scenario_.output.trace) {
     fault("output.trace", "trace.json is not written in this version; take false");
   }
@@ -159,6 +154,12 @@ void Rules::check_context() {
 }
 
 void Rules::check_combination() {
+  const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
+  if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching &&
+      paged->reserve == BlockReserve::max_model_len) {
+    fault("engine.kv_cache.prefix_caching",
+          "a sequence that owns all its blocks from the start shares none; take reserve: grow");
+  }
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
   }

@@ -98,8 +98,8 @@ OperationWork embedding_work(const ModelSpec& model, const Sizes& size) {
 }
 
 OperationWork norm_work(const ModelSpec& model, const Sizes& size) {
-  const std::int64_t norms = model.layers * model.norms_per_layer +
-                             (model.final_norm ? 1 : 0) + (model.embedding_norm ? 1 : 0);
+  const std::int64_t norms = model.layers * model.norms_per_layer + (model.final_norm ? 1 : 0) +
+                             (model.embedding_norm ? 1 : 0);
   const bool centred = model.norm == NormKind::layer_norm;
   OperationWork work =
       elementwise(size, norms, (centred ? 7.0 : 4.0) * size.hidden, 2.0 * size.hidden);

@@ -48,8 +48,8 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       policy_(make_policy(scenario.engine.policy, policy_context(scenario))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
-      batches_in_flight_(static_cast<std::size_t>(
-          traits_of(scenario.engine.policy).batches_in_flight)),
+      batches_in_flight_(
+          static_cast<std::size_t>(traits_of(scenario.engine.policy).batches_in_flight)),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
 }

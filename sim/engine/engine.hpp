@@ -28,7 +28,8 @@ class Engine {
   // recorded as rejected.
   [[nodiscard]] bool submit(const Request& request, SimTime now);
 
-  // Decides and launches steps until as many are in flight as may be, or nothing is left to compute.
+  // Decides and launches steps until as many are in flight as may be, or nothing is left to
+  // compute.
   void schedule(SimTime now);
   // The oldest step ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
   // Precondition: busy, and busy_until() == now.

@@ -37,7 +37,8 @@ class Node {
       TESSERA_INVARIANT(next >= now, "time does not run backwards");
       now = next;
     }
-    recorder_.on_end({.time = now, .source = source_.counts(), .iterations = engine_->iterations()});
+    recorder_.on_end(
+        {.time = now, .source = source_.counts(), .iterations = engine_->iterations()});
   }
 
  private:
@@ -54,14 +55,14 @@ class Node {
     const Tokens longest = scenario_.max_model_len();
     const KvPool pool = pool_of(scenario_, plan);
     const auto kv = make_kv_cache(scenario_.engine.kv_cache, pool);
-    recorder_.on_start({.engines = 1,
-                        .plan = plan,
-                        .kv_bytes_per_token = pool.bytes_per_token,
-                        .kv_capacity = kv->capacity(),
-                        .kv_blocks = kv->free_blocks(),
-                        .max_model_len = longest,
-                        .longest_requests_that_fit =
-                            kv->sequences_that_fit(longest - Tokens{1}, Tokens{1})});
+    recorder_.on_start(
+        {.engines = 1,
+         .plan = plan,
+         .kv_bytes_per_token = pool.bytes_per_token,
+         .kv_capacity = kv->capacity(),
+         .kv_blocks = kv->free_blocks(),
+         .max_model_len = longest,
+         .longest_requests_that_fit = kv->sequences_that_fit(longest - Tokens{1}, Tokens{1})});
   }
 
   const Scenario& scenario_;

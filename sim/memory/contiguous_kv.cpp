@@ -183,10 +183,10 @@ class ContiguousKv final : public KvCache {
         return pool_.max_model_len;
       case Reserve::pow2:
         // A row of a padded batch may go on beyond its own power of two.
-        return std::max(std::min(sequence.left_padding + sequence.prompt +
-                                     power_of_two_from(sequence.output),
-                                 pool_.max_model_len),
-                        sequence.final_entries());
+        return std::max(
+            std::min(sequence.left_padding + sequence.prompt + power_of_two_from(sequence.output),
+                     pool_.max_model_len),
+            sequence.final_entries());
       case Reserve::oracle:
         return sequence.left_padding + sequence.prompt + sequence.output +
                sequence.trailing_padding;

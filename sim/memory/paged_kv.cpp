@@ -221,7 +221,7 @@ class PagedKv final : public KvCache {
   std::optional<Blocks> blocks_for_life_;  // of every sequence; nothing where they grow
   BlockQueue queue_;
   RowTable rows_;
-  std::vector<BlockChain> chains_;  // by sequence id
+  std::vector<BlockChain> chains_;     // by sequence id
   std::map<SequenceId, Row> swapped_;  // whose KV is in host memory
   Blocks host_free_;
 };

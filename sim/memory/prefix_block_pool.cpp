@@ -5,7 +5,9 @@
 namespace tessera {
 namespace {
 
-std::uint32_t index(BlockId block) { return static_cast<std::uint32_t>(block); }
+std::uint32_t index(BlockId block) {
+  return static_cast<std::uint32_t>(block);
+}
 
 }  // namespace
 

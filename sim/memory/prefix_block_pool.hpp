@@ -1,7 +1,7 @@
-// vLLM v1's block pool with prefix caching (vllm/v1/core/block_pool.py): every block is free (nobody
-// refers to it) or referred to by sequences; a full block may carry a key that stands for its
-// content and all before it. A free block keeps its key until it is taken again, so that its content
-// can be found; several blocks may carry one key, and the earliest that survives is found.
+// vLLM v1's block pool with prefix caching (vllm/v1/core/block_pool.py): every block is free
+// (nobody refers to it) or referred to by sequences; a full block may carry a key that stands for
+// its content and all before it. A free block keeps its key until it is taken again, so that its
+// content can be found; several blocks may carry one key, and the earliest that survives is found.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -68,7 +68,9 @@ class PrefixBlockPool {
     std::uint32_t last = none;
   };
 
-  [[nodiscard]] Block& at(BlockId block) { return blocks_[static_cast<std::size_t>(block) - first_]; }
+  [[nodiscard]] Block& at(BlockId block) {
+    return blocks_[static_cast<std::size_t>(block) - first_];
+  }
   [[nodiscard]] const Block& at(BlockId block) const {
     return blocks_[static_cast<std::size_t>(block) - first_];
   }

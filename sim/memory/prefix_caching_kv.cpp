@@ -1,20 +1,21 @@
 // The KV cache in blocks with prefix caching, as vLLM's V1 engine keeps it (kv_cache_manager.py,
 // block_pool.py; v0.11.0, v0.20.1 and main of 2026-07).
 //
-// A new sequence is given the longest run of cached full blocks from its start, though never its last
-// token, which must be computed to sample the next. A block can be found from the moment its tokens
-// are scheduled; blocks that happen to hold the same content are not merged. A free block that is
-// found counts against the free blocks when an admission is checked.
+// A new sequence is given the longest run of cached full blocks from its start, though never its
+// last token, which must be computed to sample the next. A block can be found from the moment its
+// tokens are scheduled; blocks that happen to hold the same content are not merged. A free block
+// that is found counts against the free blocks when an admission is checked.
 //
 // In the ledger a block's cells belong to the row of the sequence that took it; once that one has
 // left and others still refer to it, it is live by itself.
+#include "sim/memory/prefix_caching_kv.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "sim/memory/paged_layout.hpp"
 #include "sim/memory/prefix_block_pool.hpp"
-#include "sim/memory/prefix_caching_kv.hpp"
 #include "sim/memory/row_table.hpp"
 #include "tessera/core/contract.hpp"
 
@@ -273,7 +274,7 @@ class PrefixCachingKv final : public KvCache {
   RowTable rows_;           // of the cells in blocks that a sequence took itself
   std::vector<Held> held_;  // by sequence id
   std::vector<std::optional<SequenceId>> owners_;  // by block: who took it, while it holds it
-  Blocks ownerless_{0};     // referred to, but not by who took it
+  Blocks ownerless_{0};                            // referred to, but not by who took it
   std::vector<bool> counted_duplicate_;  // by block: in use, written, and not the first of its key
   Blocks duplicates_{0};
 };

@@ -33,7 +33,8 @@ class FasterTransformer final : public BatchPolicy {
 
 }  // namespace
 
-std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec, const PolicyContext& /*context*/) {
+std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
+                                         const PolicyContext& /*context*/) {
   return std::make_unique<FasterTransformer>(spec);
 }
 

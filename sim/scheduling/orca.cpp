@@ -1,6 +1,6 @@
 // Orca's iteration-level scheduling (Yu et al., OSDI 2022) as Sarathi-Serve implements it for its
-// comparisons: every step decodes all running sequences and takes in whole prompts, first come first
-// served, without a limit on tokens; memory is reserved at admission and never taken back.
+// comparisons: every step decodes all running sequences and takes in whole prompts, first come
+// first served, without a limit on tokens; memory is reserved at admission and never taken back.
 #include "sim/scheduling/reserving_batch.hpp"
 
 namespace tessera {

@@ -17,14 +17,26 @@ std::string_view kind_of(const PolicySpec& spec) {
 }
 
 std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
-  if (!traits_of(policy).needs_reservation || traits_of(kv_cache).reserves_at_admission) {
-    return {};
+  const PolicyTraits asks = traits_of(policy);
+  const KvTraits offers = traits_of(kv_cache);
+  const std::string policy_name = "the policy '" + std::string(kind_of(policy)) + "'";
+  const std::string kv_name = "'" + std::string(kind_of(kv_cache)) + "' as set";
+  if (asks.needs_reservation && !offers.reserves_at_admission) {
+    return policy_name +
+           " never takes memory back, so it needs a KV manager that reserves at admission, which " +
+           kv_name +
+           " does not; take kv_cache {kind: contiguous}, or {kind: paged, reserve: "
+           "max_model_len}, or the policy vllm_v1";
   }
-  return "the policy '" + std::string(kind_of(policy)) +
-         "' never takes memory back, so it needs a KV manager that reserves at admission, which '" +
-         std::string(kind_of(kv_cache)) +
-         "' as set does not; take kv_cache {kind: contiguous}, or {kind: paged, reserve: "
-         "max_model_len}, or the policy vllm_v1";
+  if (offers.caches_prefixes && !asks.uses_cached_prefixes) {
+    return policy_name + " does not look for cached prefixes, which " + kv_name +
+           " keeps; take prefix_caching: false, or the policy vllm_v1";
+  }
+  if (asks.swaps && !offers.swaps) {
+    return policy_name + " with preemption: swap moves KV to host memory, which " + kv_name +
+           " does not do; take kv_cache {kind: paged}, or preemption: recompute";
+  }
+  return {};
 }
 
 }  // namespace tessera

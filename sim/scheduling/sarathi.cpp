@@ -1,6 +1,7 @@
-// Sarathi-Serve's scheduler (Agrawal et al., OSDI 2024; sarathi_scheduler.py of January 2026): a step
-// takes all decodes, then fills up to chunk_size with the prompts that have begun, then with new
-// ones, whose memory is allocated whole. A decode needs a free block, even if its last one has room.
+// Sarathi-Serve's scheduler (Agrawal et al., OSDI 2024; sarathi_scheduler.py of January 2026): a
+// step takes all decodes, then fills up to chunk_size with the prompts that have begun, then with
+// new ones, whose memory is allocated whole. A decode needs a free block, even if its last one has
+// room.
 //
 // A victim's progress is reset only after the step, so the head of the queue, which it has become,
 // asks for nothing, and nobody is admitted in a step that preempted.
@@ -90,7 +91,8 @@ class Sarathi final : public BatchPolicy {
 
 }  // namespace
 
-std::unique_ptr<BatchPolicy> make_policy(const SarathiSpec& spec, const PolicyContext& /*context*/) {
+std::unique_ptr<BatchPolicy> make_policy(const SarathiSpec& spec,
+                                         const PolicyContext& /*context*/) {
   return std::make_unique<Sarathi>(spec);
 }
 

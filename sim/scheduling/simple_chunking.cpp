@@ -1,7 +1,7 @@
 // Sarathi-Serve's baseline simple_chunking (simple_chunking_scheduler.py of January 2026): steps of
-// prompt chunks and steps of decodes take turns. A prefill turn goes to the prompts that have begun,
-// or if there are none, to new ones, whose memory is allocated whole; if there are neither, it falls
-// through to the decodes, which preempt as Sarathi's do.
+// prompt chunks and steps of decodes take turns. A prefill turn goes to the prompts that have
+// begun, or if there are none, to new ones, whose memory is allocated whole; if there are neither,
+// it falls through to the decodes, which preempt as Sarathi's do.
 #include <algorithm>
 
 #include "sim/scheduling/recompute_preemption.hpp"

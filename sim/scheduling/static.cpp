@@ -62,10 +62,10 @@ class Static final : public BatchPolicy {
       const BatchSize larger{batch.rows + 1, std::max(batch.prompt, sequence->known()),
                              std::max(batch.output, sequence->output)};
       const bool alone = larger.rows == 1;
-      const bool fits =
-          larger.rows <= max_num_seqs_ && larger.prompt + larger.output <= max_model_len_ &&
-          builder.sequences_that_fit(larger.prompt, larger.output) >=
-              static_cast<std::int64_t>(larger.rows);
+      const bool fits = larger.rows <= max_num_seqs_ &&
+                        larger.prompt + larger.output <= max_model_len_ &&
+                        builder.sequences_that_fit(larger.prompt, larger.output) >=
+                            static_cast<std::int64_t>(larger.rows);
       if (!fits && !alone) {
         break;
       }

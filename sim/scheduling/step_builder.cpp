@@ -10,8 +10,7 @@ namespace {
 // vLLM's distinction: a decode computes the last known token alone, of a sequence that has sampled
 // before. The last one-token chunk of a resumed sequence counts as one, too.
 EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
-  const bool last_token_alone =
-      tokens == Tokens{1} && sequence.remaining() == tokens;
+  const bool last_token_alone = tokens == Tokens{1} && sequence.remaining() == tokens;
   const bool has_sampled = sequence.generated + sequence.in_flight > Tokens{0};
   return has_sampled && last_token_alone ? EntryKind::decode : EntryKind::prefill;
 }
@@ -30,7 +29,8 @@ Tokens StepBuilder::cached_prefix(const Sequence& sequence) const {
 }
 
 Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
-  TESSERA_INVARIANT(sequence.state == SequenceState::waiting, "only waiting sequences are admitted");
+  TESSERA_INVARIANT(sequence.state == SequenceState::waiting,
+                    "only waiting sequences are admitted");
   sequence.kv.left_padding = terms.left_padding;
   sequence.kv.trailing_padding = terms.trailing_padding;
   const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
@@ -87,7 +87,8 @@ void StepBuilder::schedule_dead_row(Sequence& sequence) {
 }
 
 Tokens StepBuilder::preempt(Sequence& sequence) {
-  TESSERA_INVARIANT(sequence.state == SequenceState::running, "only running sequences are preempted");
+  TESSERA_INVARIANT(sequence.state == SequenceState::running,
+                    "only running sequences are preempted");
   Tokens returned{0};
   if (sequence.in_step) {
     StepEntry& entry = step_.entries[sequence.entry];

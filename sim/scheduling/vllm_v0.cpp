@@ -3,8 +3,9 @@
 // By default a step is either prefill or decode: waiting prompts go first, whole, while they fit;
 // only a step that admits nobody decodes. With chunked prefill running sequences go first, and
 // chunks of prompts fill up the step. A decode needs a free block, even if its last one has room;
-// victims come from the back of those not yet visited, and are recomputed or swapped out. Whoever is
-// swapped out keeps new prompts from being admitted, and comes back in a step without preemption.
+// victims come from the back of those not yet visited, and are recomputed or swapped out. Whoever
+// is swapped out keeps new prompts from being admitted, and comes back in a step without
+// preemption.
 #include <algorithm>
 #include <tuple>
 
@@ -151,8 +152,8 @@ class VllmV0 final : public BatchPolicy {
     return true;
   }
 
-  // v0.6's block table counts the last block of its tokens as touched, but for a prompt that has all
-  // its blocks and ends with a full one.
+  // v0.6's block table counts the last block of its tokens as touched, but for a prompt that has
+  // all its blocks and ends with a full one.
   [[nodiscard]] bool touches_a_block(const Sequence& sequence) const {
     return !sequence.prefilling || sequence.known() % block_size_ != Tokens{0};
   }
@@ -196,8 +197,8 @@ class VllmV0 final : public BatchPolicy {
     Tokens total{0};
     while (!waiting_.empty() && budget.sequences > 0) {
       Sequence& sequence = *waiting_.front();
-      const Tokens tokens = spec_.chunked_prefill ? std::min(sequence.known(), budget.tokens)
-                                                  : sequence.known();
+      const Tokens tokens =
+          spec_.chunked_prefill ? std::min(sequence.known(), budget.tokens) : sequence.known();
       longest = std::max(longest, tokens);
       total += tokens;
       const auto rows = static_cast<std::int64_t>(admitted.size()) + 1;

@@ -7,7 +7,9 @@
 namespace tessera {
 
 bool ServedBefore::operator()(const Sequence* a, const Sequence* b) const {
-  const auto rank = [](const Sequence* s) { return std::tuple(s->request.priority, s->request.arrival); };
+  const auto rank = [](const Sequence* s) {
+    return std::tuple(s->request.priority, s->request.arrival);
+  };
   if (rank(a) != rank(b)) {
     return rank(a) < rank(b);
   }

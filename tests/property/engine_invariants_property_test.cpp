@@ -1,5 +1,5 @@
-// Every policy with every KV manager that it combines with, on random workloads: the invariants of a
-// run hold at every event, and all requests end.
+// Every policy with every KV manager that it combines with, on random workloads: the invariants of
+// a run hold at every event, and all requests end.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,6 +21,9 @@ class Invariants final : public Recorder {
     EXPECT_TRUE(record.step->tokens > Tokens{0} || !record.step->preempted.empty());
     last_end_ = record.end;
     for (const Sequence* sequence : record.step->admitted) {
+      running_.insert(sequence->kv.id);
+    }
+    for (const Sequence* sequence : record.step->swapped_in) {
       running_.insert(sequence->kv.id);
     }
     for (const Sequence* sequence : record.step->preempted) {
@@ -74,9 +77,8 @@ std::vector<PolicySpec> policies() {
   std::vector<PolicySpec> specs;
   for (const std::int64_t limit : {1, 3, 16}) {
     specs.emplace_back(VllmV1Spec{.max_num_seqs = limit, .max_num_batched_tokens = Tokens{48}});
-    specs.emplace_back(VllmV1Spec{.max_num_seqs = limit,
-                                  .max_num_batched_tokens = Tokens{256},
-                                  .chunked_prefill = false});
+    specs.emplace_back(VllmV1Spec{
+        .max_num_seqs = limit, .max_num_batched_tokens = Tokens{256}, .chunked_prefill = false});
     specs.emplace_back(VllmV1Spec{.order = Order::priority,
                                   .async_scheduling = true,
                                   .max_num_seqs = limit,
@@ -86,9 +88,8 @@ std::vector<PolicySpec> policies() {
                                   .preemption = Preemption::swap,
                                   .max_num_seqs = limit,
                                   .max_num_batched_tokens = Tokens{256}});
-    specs.emplace_back(VllmV0Spec{.max_num_seqs = limit,
-                                  .max_num_batched_tokens = Tokens{64},
-                                  .chunked_prefill = true});
+    specs.emplace_back(VllmV0Spec{
+        .max_num_seqs = limit, .max_num_batched_tokens = Tokens{64}, .chunked_prefill = true});
     specs.emplace_back(SarathiSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
     specs.emplace_back(SimpleChunkingSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
     specs.emplace_back(StaticSpec{.max_num_seqs = limit});

@@ -17,8 +17,7 @@ class Outcomes final : public Recorder {
   explicit Outcomes(std::size_t requests) : outcomes_(requests) {}
 
   void on_request_end(const RequestRecord& record) override {
-    oracle::Outcome& outcome =
-        outcomes_.at(static_cast<std::size_t>(number_of(record.request.id)));
+    oracle::Outcome& outcome = outcomes_.at(static_cast<std::size_t>(number_of(record.request.id)));
     outcome.rejected = record.status == RequestStatus::rejected;
     if (!outcome.rejected) {
       outcome.first_token = ticks(*record.first_token);
@@ -107,7 +106,8 @@ Scenario scenario_of(const oracle::Settings& s) {
   paged.block_size = Tokens{s.block_size};
   paged.num_blocks = Blocks{num_blocks};
   // A fraction that gives the watermark's whole number of blocks when it is multiplied out.
-  paged.watermark = (static_cast<double>(s.watermark_blocks) + 0.5) / static_cast<double>(num_blocks);
+  paged.watermark =
+      (static_cast<double>(s.watermark_blocks) + 0.5) / static_cast<double>(num_blocks);
   if (s.watermark_blocks == 0) {
     paged.watermark = 0.0;
   }

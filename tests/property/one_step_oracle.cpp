@@ -15,7 +15,9 @@ struct Row {
   bool decodes = false;
 };
 
-std::int64_t blocks_for(std::int64_t tokens, std::int64_t size) { return (tokens + size - 1) / size; }
+std::int64_t blocks_for(std::int64_t tokens, std::int64_t size) {
+  return (tokens + size - 1) / size;
+}
 
 class Machine {
  public:
@@ -49,8 +51,7 @@ class Machine {
   void take_arrivals() {
     for (; next_ < jobs_.size() && jobs_[next_].arrival <= now_; ++next_) {
       const Job& job = jobs_[next_];
-      const std::int64_t most =
-          reserves() ? s_.max_model_len : job.prompt + target(next_) - 1;
+      const std::int64_t most = reserves() ? s_.max_model_len : job.prompt + target(next_) - 1;
       if (job.prompt >= s_.max_model_len || blocks_for(most, s_.block_size) > s_.usable_blocks) {
         outcomes_[next_].rejected = true;
       } else {

@@ -44,14 +44,15 @@ std::vector<SourceLine> lines_below(const std::vector<std::string>& folders,
   return lines;
 }
 
-std::vector<SourceLine> code_lines() { return lines_below({"include", "sim"}, {".hpp", ".cpp"}); }
+std::vector<SourceLine> code_lines() {
+  return lines_below({"include", "sim"}, {".hpp", ".cpp"});
+}
 
 // From the ground up.
 const std::vector<std::string>& rooms() {
-  static const std::vector<std::string> names{"core",       "hardware", "model",  "memory",
-                                              "cost",       "workload", "scheduling", "engine",
-                                              "metrics",    "config",   "study",  "report",
-                                              "cli"};
+  static const std::vector<std::string> names{
+      "core",   "hardware", "model",  "memory", "cost",   "workload", "scheduling",
+      "engine", "metrics",  "config", "study",  "report", "cli"};
   return names;
 }
 
@@ -80,8 +81,8 @@ TEST(Repository, RoomsIncludeOnlyRoomsBelowThem) {
     }
     EXPECT_LE(floor_of(match[2]), floor_of(room)) << place(line);
     // hardware and model stand beside each other, as do config and metrics.
-    const bool neighbours = (room == "model" && match[2] == "hardware") ||
-                            (room == "config" && match[2] == "metrics");
+    const bool neighbours =
+        (room == "model" && match[2] == "hardware") || (room == "config" && match[2] == "metrics");
     EXPECT_FALSE(neighbours) << place(line);
     // What is in sim/ belongs to its room alone.
     EXPECT_TRUE(match[1] == "tessera" || match[2] == room) << place(line);
@@ -125,8 +126,9 @@ TEST(Repository, NothingIsLeftUnfinishedOrSkipped) {
 }
 
 TEST(Repository, WallClocksAndForeignRandomnessStayOut) {
-  const std::regex banned(R"(\b(rand\(|srand\(|std::random_device|std::mt19937|)"
-                          R"(std::(normal|lognormal|exponential|gamma|weibull|poisson)_distribution))");
+  const std::regex banned(
+      R"(\b(rand\(|srand\(|std::random_device|std::mt19937|)"
+      R"(std::(normal|lognormal|exponential|gamma|weibull|poisson)_distribution))");
   for (const SourceLine& line : code_lines()) {
     EXPECT_FALSE(std::regex_search(line.text, banned)) << place(line);
   }

@@ -262,16 +262,28 @@ TEST(ConfigScenario, PoliciesHaveRulesOfTheirOwn) {
 TEST(ConfigScenario, WhatIsNotModelledIsRefused) {
   EXPECT_EQ(
       problems_of("model: gpt2\noutput: {trace: true}\nhardware: {count: 2}\n"
-                  "engine: {kv_cache: {prefix_caching: true}, parallel: {tensor: 2}}\n"),
+                  "engine: {parallel: {tensor: 2}}\n"),
       "s.yaml:2:10: error: output.trace: trace.json is not written in this version; take false\n"
       "s.yaml:3:12: error: hardware.count: several GPUs are not modelled in this version; take 1\n"
-      "s.yaml:4:21: error: engine.kv_cache.prefix_caching: prefix caching is not modelled in this "
-      "version; take "
-      "false\n"
-      "s.yaml:4:63: error: engine.parallel.tensor: must be 1, got 2; nothing else is modelled yet");
+      "s.yaml:4:29: error: engine.parallel.tensor: must be 1, got 2; nothing else is modelled yet");
   EXPECT_EQ(problems_of("model: bert-base\n"),
             "s.yaml:1:1: error: model: 'bert-base' is an encoder, and an encoder does not "
             "generate; take a decoder");
+}
+
+TEST(ConfigScenario, PrefixCachingAndSwappingNeedBothSides) {
+  const auto engine = [](const std::string& policy, const std::string& kv_cache) {
+    return problems_of("model: gpt2\nengine: {policy: {" + policy + "}, kv_cache: {" + kv_cache +
+                       "}}\n");
+  };
+  EXPECT_EQ(engine("kind: vllm_v1", "kind: paged, prefix_caching: true"), "no problem");
+  EXPECT_NE(engine("kind: sarathi", "kind: paged, prefix_caching: true").find("vllm_v1"),
+            std::string::npos);
+  EXPECT_NE(engine("kind: vllm_v1", "kind: paged, prefix_caching: true, reserve: max_model_len")
+                .find("take reserve: grow"),
+            std::string::npos);
+  EXPECT_NE(engine("kind: vllm_v0, preemption: swap", "kind: contiguous").find("swap"),
+            std::string::npos);
 }
 
 TEST(ConfigScenario, MissingFilesAreUnreadableInput) {

@@ -19,9 +19,9 @@ class InvariantViolation : public std::logic_error {
 }  // namespace tessera
 
 // `invariant` says in words what must hold ("the ledger sums to the capacity").
-#define TESSERA_INVARIANT(condition, invariant)                            \
-  do {                                                                     \
-    if (!(condition)) [[unlikely]] {                                       \
-      ::tessera::invariant_violated((invariant), __FILE__, __LINE__);      \
-    }                                                                      \
+#define TESSERA_INVARIANT(condition, invariant)                       \
+  do {                                                                \
+    if (!(condition)) [[unlikely]] {                                  \
+      ::tessera::invariant_violated((invariant), __FILE__, __LINE__); \
+    }                                                                 \
   } while (false)

@@ -8,7 +8,8 @@
 
 namespace tessera {
 
-// Appends decimal text exact to the picosecond, trailing zeros dropped: "12.5", "0", "0.000000000001".
+// Appends decimal text exact to the picosecond, trailing zeros dropped: "12.5", "0",
+// "0.000000000001".
 void append_seconds(std::string& out, Duration duration);
 void append_milliseconds(std::string& out, Duration duration);
 void append_integer(std::string& out, std::int64_t value);

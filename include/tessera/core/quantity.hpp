@@ -39,12 +39,18 @@ class Quantity {
     --count_;
     return *this;
   }
-  friend constexpr Quantity operator+(Quantity a, Quantity b) { return Quantity{a.count_ + b.count_}; }
-  friend constexpr Quantity operator-(Quantity a, Quantity b) { return Quantity{a.count_ - b.count_}; }
+  friend constexpr Quantity operator+(Quantity a, Quantity b) {
+    return Quantity{a.count_ + b.count_};
+  }
+  friend constexpr Quantity operator-(Quantity a, Quantity b) {
+    return Quantity{a.count_ - b.count_};
+  }
   friend constexpr Quantity operator*(Quantity a, std::int64_t n) { return Quantity{a.count_ * n}; }
   friend constexpr Quantity operator*(std::int64_t n, Quantity a) { return Quantity{n * a.count_}; }
   friend constexpr std::int64_t operator/(Quantity a, Quantity b) { return a.count_ / b.count_; }
-  friend constexpr Quantity operator%(Quantity a, Quantity b) { return Quantity{a.count_ % b.count_}; }
+  friend constexpr Quantity operator%(Quantity a, Quantity b) {
+    return Quantity{a.count_ % b.count_};
+  }
 
  private:
   std::int64_t count_ = 0;
@@ -69,12 +75,24 @@ template <class Tag>
 
 namespace literals {
 
-constexpr Tokens operator""_tokens(unsigned long long n) { return Tokens{static_cast<std::int64_t>(n)}; }
-constexpr Bytes operator""_bytes(unsigned long long n) { return Bytes{static_cast<std::int64_t>(n)}; }
-constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes{static_cast<std::int64_t>(n) << 10}; }
-constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes{static_cast<std::int64_t>(n) << 20}; }
-constexpr Bytes operator""_GiB(unsigned long long n) { return Bytes{static_cast<std::int64_t>(n) << 30}; }
-constexpr Blocks operator""_blocks(unsigned long long n) { return Blocks{static_cast<std::int64_t>(n)}; }
+constexpr Tokens operator""_tokens(unsigned long long n) {
+  return Tokens{static_cast<std::int64_t>(n)};
+}
+constexpr Bytes operator""_bytes(unsigned long long n) {
+  return Bytes{static_cast<std::int64_t>(n)};
+}
+constexpr Bytes operator""_KiB(unsigned long long n) {
+  return Bytes{static_cast<std::int64_t>(n) << 10};
+}
+constexpr Bytes operator""_MiB(unsigned long long n) {
+  return Bytes{static_cast<std::int64_t>(n) << 20};
+}
+constexpr Bytes operator""_GiB(unsigned long long n) {
+  return Bytes{static_cast<std::int64_t>(n) << 30};
+}
+constexpr Blocks operator""_blocks(unsigned long long n) {
+  return Blocks{static_cast<std::int64_t>(n)};
+}
 
 }  // namespace literals
 }  // namespace tessera

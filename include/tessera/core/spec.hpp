@@ -94,10 +94,10 @@ class Measure {
   double value_ = 0.0;
 };
 
-using Rate = Measure<struct PerSecondTag>;             // 1/s
-using Bandwidth = Measure<struct BytesPerSecondTag>;   // bytes/s
-using Flops = Measure<struct FlopsPerSecondTag>;       // FLOP/s (or integer OP/s)
-using Power = Measure<struct WattTag>;                 // W
+using Rate = Measure<struct PerSecondTag>;            // 1/s
+using Bandwidth = Measure<struct BytesPerSecondTag>;  // bytes/s
+using Flops = Measure<struct FlopsPerSecondTag>;      // FLOP/s (or integer OP/s)
+using Power = Measure<struct WattTag>;                // W
 
 // A file named in a scenario.
 struct FilePath {

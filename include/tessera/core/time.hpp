@@ -16,8 +16,12 @@ class Duration {
   [[nodiscard]] static constexpr Duration picoseconds(Int128 n) { return Duration{n}; }
   [[nodiscard]] static constexpr Duration nanoseconds(Int128 n) { return Duration{n * 1'000}; }
   [[nodiscard]] static constexpr Duration microseconds(Int128 n) { return Duration{n * 1'000'000}; }
-  [[nodiscard]] static constexpr Duration milliseconds(Int128 n) { return Duration{n * 1'000'000'000}; }
-  [[nodiscard]] static constexpr Duration seconds(Int128 n) { return Duration{n * 1'000'000'000'000}; }
+  [[nodiscard]] static constexpr Duration milliseconds(Int128 n) {
+    return Duration{n * 1'000'000'000};
+  }
+  [[nodiscard]] static constexpr Duration seconds(Int128 n) {
+    return Duration{n * 1'000'000'000'000};
+  }
   // The nearest picosecond, ties to even. Precondition: finite, below 5e18 s in magnitude.
   // For coefficients when a scenario is loaded, and for drawn gaps; never for sums.
   [[nodiscard]] static Duration from_seconds(double seconds);
@@ -44,7 +48,9 @@ class Duration {
   friend constexpr Duration operator-(Duration a, Duration b) {
     return Duration{a.picoseconds_ - b.picoseconds_};
   }
-  friend constexpr Duration operator*(Duration a, std::int64_t n) { return Duration{a.picoseconds_ * n}; }
+  friend constexpr Duration operator*(Duration a, std::int64_t n) {
+    return Duration{a.picoseconds_ * n};
+  }
   friend constexpr Duration operator*(std::int64_t n, Duration a) { return a * n; }
 
  private:
@@ -67,7 +73,9 @@ class SimTime {
     return *this;
   }
   friend constexpr SimTime operator+(SimTime t, Duration d) { return SimTime{t.since_start_ + d}; }
-  friend constexpr Duration operator-(SimTime a, SimTime b) { return a.since_start_ - b.since_start_; }
+  friend constexpr Duration operator-(SimTime a, SimTime b) {
+    return a.since_start_ - b.since_start_;
+  }
 
  private:
   constexpr explicit SimTime(Duration d) : since_start_(d) {}

@@ -5,7 +5,8 @@
 
 namespace tessera {
 
-[[nodiscard]] std::string_view version();   // "0.1.0"
-[[nodiscard]] std::string_view git_hash();  // twelve digits, "-modified" where files differ, or "unknown"
+[[nodiscard]] std::string_view version();  // "0.1.0"
+[[nodiscard]] std::string_view
+git_hash();  // twelve digits, "-modified" where files differ, or "unknown"
 
 }  // namespace tessera

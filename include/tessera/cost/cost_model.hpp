@@ -42,8 +42,8 @@ struct StepTime {
 
 // One operation of a step, all layers together.
 struct OperationTime {
-  std::string_view name;    // of DESIGN's list: qkv_proj, attention, mlp_up, …
-  std::string_view phase;   // "prefill", "decode", or "all" where both run as one
+  std::string_view name;   // of DESIGN's list: qkv_proj, attention, mlp_up, …
+  std::string_view phase;  // "prefill", "decode", or "all" where both run as one
   std::int64_t layers = 1;
   double flops = 0.0;
   double bytes = 0.0;
@@ -66,8 +66,8 @@ class CostModel {
   [[nodiscard]] virtual std::vector<OperationTime> operations(const StepShape& shape) = 0;
 };
 
-// Why the card cannot run arithmetic of this precision; nothing where it can. BF16 that a card lacks
-// is not refused: it is emulated, and slow.
+// Why the card cannot run arithmetic of this precision; nothing where it can. BF16 that a card
+// lacks is not refused: it is emulated, and slow.
 [[nodiscard]] std::optional<std::string> why_unsupported(const GpuSpec& gpu,
                                                          const PrecisionSpec& precision);
 

@@ -9,14 +9,14 @@
 namespace tessera {
 
 struct StepShape {
-  Tokens prefill_tokens{0};            // new tokens of prefills and chunks, padding included
+  Tokens prefill_tokens{0};  // new tokens of prefills and chunks, padding included
   std::int64_t prefill_sequences = 0;
   std::int64_t decode_sequences = 0;   // one new token each
   std::int64_t sampled_sequences = 0;  // whose next token is sampled
   // Query-key pairs of the prefills: for a chunk of n tokens after p, n·p + n(n+1)/2.
   std::int64_t prefill_pairs = 0;
-  Tokens prefill_context{0};           // Σ p + n: keys and values that prefills read
-  Tokens decode_context{0};            // Σ of context lengths, with the token computed now
+  Tokens prefill_context{0};  // Σ p + n: keys and values that prefills read
+  Tokens decode_context{0};   // Σ of context lengths, with the token computed now
   KvWork work;
 
   [[nodiscard]] Tokens tokens() const { return prefill_tokens + Tokens{decode_sequences}; }

@@ -19,7 +19,9 @@ namespace tessera {
 
 // Number of a replica in the node, from 0.
 enum class EngineId : std::uint32_t {};
-[[nodiscard]] constexpr std::int64_t number_of(EngineId id) { return static_cast<std::int64_t>(id); }
+[[nodiscard]] constexpr std::int64_t number_of(EngineId id) {
+  return static_cast<std::int64_t>(id);
+}
 
 enum class RequestStatus { finished, rejected, cancelled, timed_out, unfinished };
 template <>
@@ -32,7 +34,8 @@ struct EnumNames<RequestStatus> {
 enum class EndReason { none, length, prompt_too_long, exceeds_pool };
 template <>
 struct EnumNames<EndReason> {
-  static constexpr std::array<std::string_view, 4> names{"", "length", "prompt_too_long", "exceeds_pool"};
+  static constexpr std::array<std::string_view, 4> names{"", "length", "prompt_too_long",
+                                                         "exceeds_pool"};
 };
 
 struct RequestRecord {
@@ -40,34 +43,34 @@ struct RequestRecord {
   EngineId engine{};
   RequestStatus status = RequestStatus::finished;
   EndReason reason = EndReason::none;
-  std::optional<SimTime> scheduled;    // first admission
+  std::optional<SimTime> scheduled;  // first admission
   std::optional<SimTime> first_token;
-  SimTime ended;                       // the last token, the end of its static batch, or the rejection
-  Tokens output{0};                    // sampled
+  SimTime ended;     // the last token, the end of its static batch, or the rejection
+  Tokens output{0};  // sampled
   Tokens cached{0};
   std::int64_t num_preemptions = 0;
   Bytes kv_peak_written{0};
   Bytes kv_peak_reserved{0};
   Int128 kv_wasted_byte_picoseconds = 0;  // ∫ reserved − written over its life
 
-  [[nodiscard]] std::optional<Duration> ttft() const;   // first token − arrival
-  [[nodiscard]] std::optional<Duration> tpot() const;   // (e2el − ttft)/(output − 1), output > 1
-  [[nodiscard]] std::optional<Duration> e2el() const;   // finished ones: ended − arrival
+  [[nodiscard]] std::optional<Duration> ttft() const;  // first token − arrival
+  [[nodiscard]] std::optional<Duration> tpot() const;  // (e2el − ttft)/(output − 1), output > 1
+  [[nodiscard]] std::optional<Duration> e2el() const;  // finished ones: ended − arrival
 };
 
 // A step that has run. Everything it points to is valid during the call only.
 struct StepRecord {
   EngineId engine{};
-  std::int64_t iteration = 0;     // of this engine, from 0
-  SimTime scheduled;              // when it was decided
-  SimTime start;                  // when the GPU began
+  std::int64_t iteration = 0;  // of this engine, from 0
+  SimTime scheduled;           // when it was decided
+  SimTime start;               // when the GPU began
   SimTime end;
   StepTime time;
   const Step* step = nullptr;
   StepShape shape;
   const std::vector<Sequence*>* finished = nullptr;  // sampled their last token in it
-  QueueSizes before;              // after arrivals, before scheduling
-  QueueSizes after;               // once finished requests had left
+  QueueSizes before;                                 // after arrivals, before scheduling
+  QueueSizes after;                                  // once finished requests had left
   std::optional<Blocks> free_blocks_after_schedule;
   std::optional<Blocks> free_blocks_after;
   std::optional<Blocks> total_blocks;
@@ -94,16 +97,16 @@ struct RequestKvRecord {
 // What the memory buys, before the first request.
 struct NodeRecord {
   std::int64_t engines = 1;
-  MemoryPlan plan;           // of each device
+  MemoryPlan plan;  // of each device
   Bytes kv_bytes_per_token{0};
-  Tokens kv_capacity{0};     // entries of one engine's pool
+  Tokens kv_capacity{0};            // entries of one engine's pool
   std::optional<Blocks> kv_blocks;  // that sequences can get
   Tokens max_model_len{0};
   std::int64_t longest_requests_that_fit = 0;  // of max_model_len tokens, at once
 };
 
 struct RunEnd {
-  SimTime time;              // of the last event
+  SimTime time;  // of the last event
   SourceCounts source;
   std::int64_t iterations = 0;
 };

@@ -34,10 +34,10 @@ struct PeakRates {
 //   launch + ((F / (peak·compute))^q + (B / (bandwidth·memory))^q)^(1/q),
 // the q-norm of the two roofs: q = 1 adds them, a large q takes the greater one.
 struct KernelEfficiency {
-  double compute = 0.5;  // of the peak rate of the compute precision
-  double memory = 0.8;   // of the memory's peak bandwidth
+  double compute = 0.5;                         // of the peak rate of the compute precision
+  double memory = 0.8;                          // of the memory's peak bandwidth
   Duration launch = Duration::microseconds(5);  // a kernel's own intercept
-  double norm = 1.0;     // q above
+  double norm = 1.0;                            // q above
   // Matrix products work in tiles of this many tokens: above `tile_from` tokens, FLOPs are those of
   // the next whole tile. In attention of new tokens each one computes half a tile of masked pairs.
   Tokens token_tile{1};
@@ -47,8 +47,7 @@ struct KernelEfficiency {
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     v.field("compute", self.compute, between(1e-4, 1.5), "reached share of the compute peak");
-    v.field("memory", self.memory, between(1e-4, 1.5),
-            "reached share of the bandwidth peak");
+    v.field("memory", self.memory, between(1e-4, 1.5), "reached share of the bandwidth peak");
     v.field("launch", self.launch, at_least(Duration{}), "intercept of one kernel");
     v.field("norm", self.norm, between(1.0, 64.0),
             "q of the roofs' q-norm: 1 adds them, a large q takes the greater");
@@ -81,23 +80,23 @@ struct ElementwiseEfficiency {
 
 struct GpuSpec {
   std::string name = "custom";
-  std::string architecture;      // "Turing"
+  std::string architecture;        // "Turing"
   std::string compute_capability;  // "7.5"
   std::int64_t tensor_cores = 0;
   std::int64_t cuda_cores = 0;
   std::int64_t multiprocessors = 0;
   PeakRates peak;
-  Bytes memory;          // what programs can use of it, with ECC as it is shipped
-  std::string memory_type;         // "GDDR6"
-  bool ecc = false;                // on as the card is shipped
-  Bandwidth memory_bandwidth;      // of the memory's clock: efficiencies are shares of it
-  Bandwidth sheet_bandwidth;       // what the card's sheet prints instead; 0: the same
-  std::string pcie;                // "Gen3 x16"
-  Bandwidth link_bandwidth;        // to the host, one direction, of the data sheet
-  Bandwidth link_measured;         // what copies reach
+  Bytes memory;                // what programs can use of it, with ECC as it is shipped
+  std::string memory_type;     // "GDDR6"
+  bool ecc = false;            // on as the card is shipped
+  Bandwidth memory_bandwidth;  // of the memory's clock: efficiencies are shares of it
+  Bandwidth sheet_bandwidth;   // what the card's sheet prints instead; 0: the same
+  std::string pcie;            // "Gen3 x16"
+  Bandwidth link_bandwidth;    // to the host, one direction, of the data sheet
+  Bandwidth link_measured;     // what copies reach
   Power power;
   double price_per_hour = 0.0;  // US dollars, on demand; 0: not known
-  Bytes context_memory;  // driver and CUDA context of one process, outside PyTorch
+  Bytes context_memory;         // driver and CUDA context of one process, outside PyTorch
   // Efficiencies by class of operation. The defaults of half-precision products and of elementwise
   // kernels were measured on an H200 inside whole models (products alone are faster: median error
   // 9 %); those of single precision, integers and attention are estimates. For other cards all are
@@ -135,7 +134,8 @@ struct GpuSpec {
     v.field("link_measured", self.link_measured, at_least(Bandwidth{0.0}),
             "to the host, one direction, reached by copies");
     v.field("power", self.power, at_least(Power{0.0}), "board limit");
-    v.field("price_per_hour", self.price_per_hour, at_least(0.0), "US dollars on demand; 0 unknown");
+    v.field("price_per_hour", self.price_per_hour, at_least(0.0),
+            "US dollars on demand; 0 unknown");
     v.field("context_memory", self.context_memory, at_least(Bytes{0}),
             "driver and CUDA context of one process");
     v.field("gemm", self.gemm, "matrix products in half precision or with quantised weights");

@@ -1,9 +1,9 @@
 // The interface of a KV manager: who owns which part of the KV pool, to the byte.
 //
 // A scheduling policy reaches it only through the step builder. Memory is granted when a step is
-// scheduled (admit, extend) and filled when the step has run (write). A manager never advances time,
-// never logs, and returns the work that it causes (bytes copied, swapped, …) as a value, which the
-// cost model prices.
+// scheduled (admit, extend) and filled when the step has run (write). A manager never advances
+// time, never logs, and returns the work that it causes (bytes copied, swapped, …) as a value,
+// which the cost model prices.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,9 @@ namespace tessera {
 
 // A slot in the engine's table of sequences: dense, reused once its sequence has ended.
 enum class SequenceId : std::uint32_t {};
-[[nodiscard]] constexpr std::size_t index_of(SequenceId id) { return static_cast<std::size_t>(id); }
+[[nodiscard]] constexpr std::size_t index_of(SequenceId id) {
+  return static_cast<std::size_t>(id);
+}
 
 // The answer to a request for memory: granted; not now, but perhaps when others have ended; never.
 enum class Grant { ok, later, never };
@@ -26,7 +28,7 @@ enum class Grant { ok, later, never };
 // Where the content of a sequence's positions comes from. Two blocks hold the same content exactly
 // when the keys of their first positions are equal, because equal keys imply equal prefixes.
 struct ContentKeys {
-  std::int64_t group = -1;        // sequences of one group share their first `shared_prefix` tokens
+  std::int64_t group = -1;  // sequences of one group share their first `shared_prefix` tokens
   Tokens shared_prefix{0};
   std::int64_t conversation = 0;  // turns of one conversation share the rest
   // Content ids of consecutive pieces of `hash_tokens` tokens (Mooncake); they come first where
@@ -43,7 +45,7 @@ struct ContentKeys {
 struct KvSequence {
   SequenceId id{};
   Tokens prompt{0};
-  Tokens output{0};          // tokens that it will sample
+  Tokens output{0};            // tokens that it will sample
   Tokens left_padding{0};      // cells before its first token (a padded static batch)
   Tokens trailing_padding{0};  // cells after its last one, until the batch's longest has ended
   ContentKeys content;
@@ -98,11 +100,13 @@ struct KvUsage {
   Bytes largest_free{0};     // the longest free run
   Bytes inactive_split{0};   // free parts of a device allocator's segments that are in use
   Bytes external_static{0};  // free, in runs too short for the smallest grant
-  Bytes external_demand{0};  // free, enough for the request at the head of the queue, yet no run fits
+  Bytes external_demand{
+      0};  // free, enough for the request at the head of the queue, yet no run fits
 
-  // What sequences hold: all classes from live to rounding but the reclaimable prefix cache.
+  // What is reserved: all classes from live to rounding, the reclaimable prefix cache among them.
   [[nodiscard]] Bytes reserved() const {
-    return live + cached_prefix + dead + pad + duplicate + reserved_future + reserved_never + rounding;
+    return live + cached_prefix + dead + pad + duplicate + reserved_future + reserved_never +
+           rounding;
   }
   // Reserved and holding nothing that is wanted.
   [[nodiscard]] Bytes wasted() const { return reserved() - live - cached_prefix; }
@@ -143,10 +147,11 @@ class KvCache {
   // What admit() would answer. Nothing changes.
   [[nodiscard]] virtual Grant could_admit(const KvSequence& sequence,
                                           const Admission& admission) const = 0;
-  // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing changed.
+  // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing
+  // changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
-  // The contents of the sequence's first `entries` entries are settled, though they may not have been
-  // computed yet: others may be given the same memory from now on, where the manager shares.
+  // The contents of the sequence's first `entries` entries are settled, though they may not have
+  // been computed yet: others may be given the same memory from now on, where the manager shares.
   virtual void publish(SequenceId id, Tokens entries) = 0;
   // `entries` more have been written, padding included. Precondition: there is room for them.
   virtual void write(SequenceId id, Tokens entries) = 0;
@@ -181,16 +186,17 @@ struct KvPool {
   Bytes bytes{0};            // of device memory
   Bytes bytes_per_token{0};  // over all layers
   Tokens max_model_len{0};
-  Bytes host_bytes{0};       // of host memory, for swapping
-  double watermark = 0.0;    // the policy's own, where the manager's spec has none
+  Bytes host_bytes{0};     // of host memory, for swapping
+  double watermark = 0.0;  // the policy's own, where the manager's spec has none
   FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
-  bool null_block = false;   // vLLM v1 keeps block 0 for itself
+  bool null_block = false;  // vLLM v1 keeps block 0 for itself
 };
 
 // Precondition: pool.bytes_per_token > 0, pool.max_model_len > 0.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool);
-[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ContiguousKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ContiguousKvSpec& spec,
+                                                     const KvPool& pool);
 
 // The traits of whichever manager `spec` names, and its name.
 [[nodiscard]] KvTraits traits_of(const KvCacheSpec& spec);

@@ -20,6 +20,8 @@ struct KvTraits {
   bool reserves_at_admission = false;
   // Memory comes in blocks of so many tokens, which can be counted.
   std::optional<Tokens> block_size = std::nullopt;
+  // It gives new sequences blocks whose content it knows already.
+  bool caches_prefixes = false;
   // It can move a sequence's KV to host memory and back.
   bool swaps = false;
 };
@@ -87,15 +89,17 @@ struct PagedKvSpec {
     v.field("block_size", self.block_size, between(Tokens{1}, Tokens{65'536}), "tokens in a block");
     v.field("num_blocks", self.num_blocks, between(Blocks{1}, Blocks{1'000'000'000}),
             "blocks of the pool, with vLLM v1's null block; null: sized from the device's memory");
-    v.field("watermark", self.watermark, between(0.0, 1.0),
-            "fraction of the blocks that admissions leave free; null: the policy's own (vllm_v0 and "
-            "sarathi 0.01, else 0)");
+    v.field(
+        "watermark", self.watermark, between(0.0, 1.0),
+        "fraction of the blocks that admissions leave free; null: the policy's own (vllm_v0 and "
+        "sarathi 0.01, else 0)");
     v.field("prefix_caching", self.prefix_caching, "reuse full blocks of equal content");
     v.field("reserve", self.reserve, "grow: blocks as they fill; max_model_len: all at admission");
   }
   [[nodiscard]] KvTraits traits() const {
     return {.reserves_at_admission = reserve == BlockReserve::max_model_len,
             .block_size = block_size,
+            .caches_prefixes = prefix_caching,
             .swaps = !prefix_caching};
   }
   [[nodiscard]] Tokens smallest_pool() const { return block_size; }

@@ -12,7 +12,7 @@ namespace tessera {
 
 struct DeviceLedger {
   Bytes capacity{0};
-  Bytes driver{0};          // driver and CUDA context
+  Bytes driver{0};  // driver and CUDA context
   Bytes weights{0};
   Bytes workspace_used{0};  // activations, logits, sampler of the step that runs
   Bytes workspace_idle{0};  // reserved for the largest step, not used by this one

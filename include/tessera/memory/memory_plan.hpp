@@ -28,7 +28,7 @@ struct MemorySpec {
 };
 
 struct MemoryPlan {
-  Bytes capacity{0};   // of the device
+  Bytes capacity{0};  // of the device
   Bytes driver{0};
   Bytes weights{0};
   Bytes workspace{0};  // reserved: the peak of the profile run
@@ -48,12 +48,12 @@ struct PlanRequest {
   const PrecisionSpec& precision;
   const MemorySpec& memory;
   const KvCacheSpec& kv_cache;
-  Tokens profile_tokens{0};        // new tokens of the largest step
+  Tokens profile_tokens{0};            // new tokens of the largest step
   std::int64_t profile_sequences = 0;  // sequences of the largest step
 };
 
-// A pool of fixed size must fit under the same limit; what it leaves is outside. Any other pool must
-// hold the least that its manager shares out: a block, or a token.
+// A pool of fixed size must fit under the same limit; what it leaves is outside. Any other pool
+// must hold the least that its manager shares out: a block, or a token.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request);
 
 }  // namespace tessera

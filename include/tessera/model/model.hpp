@@ -13,10 +13,10 @@
 
 namespace tessera {
 
-enum class MlpKind { plain, gated };            // gated: SwiGLU, three matrices
+enum class MlpKind { plain, gated };  // gated: SwiGLU, three matrices
 enum class PositionKind { learned, rotary, none };
-enum class NormKind { layer_norm, rms_norm };   // layer_norm has a bias
-enum class ModelKind { decoder, encoder };      // encoder: one bidirectional pass
+enum class NormKind { layer_norm, rms_norm };  // layer_norm has a bias
+enum class ModelKind { decoder, encoder };     // encoder: one bidirectional pass
 
 template <>
 struct EnumNames<MlpKind> {
@@ -39,13 +39,13 @@ struct ModelSpec {
   std::string name = "custom";
   ModelKind kind = ModelKind::decoder;
   std::int64_t layers = 0;
-  std::int64_t hidden = 0;         // h
+  std::int64_t hidden = 0;  // h
   std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;       // 0: as many as heads
-  std::int64_t head_size = 0;      // 0: hidden / heads
-  std::int64_t intermediate = 0;   // f, the MLP's width; 0: 4·hidden
-  std::int64_t vocabulary = 0;     // V
-  std::int64_t positions = 0;      // the longest sequence the model was made for
+  std::int64_t kv_heads = 0;         // 0: as many as heads
+  std::int64_t head_size = 0;        // 0: hidden / heads
+  std::int64_t intermediate = 0;     // f, the MLP's width; 0: 4·hidden
+  std::int64_t vocabulary = 0;       // V
+  std::int64_t positions = 0;        // the longest sequence the model was made for
   std::int64_t position_offset = 0;  // extra rows of a learned position table (OPT: 2)
   std::int64_t embedding_size = 0;   // 0: hidden (OPT-350m: 512, with projections in and out)
   std::int64_t token_types = 0;      // BERT: 2
@@ -55,8 +55,8 @@ struct ModelSpec {
   std::int64_t norms_per_layer = 2;  // phi: 1 (attention and MLP in parallel)
   bool embedding_norm = false;       // BERT: a norm before the first layer
   bool final_norm = true;
-  bool attention_bias = false;   // of Q, K and V
-  bool output_bias = false;      // of the attention's output projection
+  bool attention_bias = false;  // of Q, K and V
+  bool output_bias = false;     // of the attention's output projection
   bool mlp_bias = false;
   bool head_bias = false;
   bool tied_embeddings = false;  // the LM head is the token embedding
@@ -99,8 +99,12 @@ struct ModelSpec {
 
   // The values behind the zeros above.
   [[nodiscard]] std::int64_t key_value_heads() const { return kv_heads > 0 ? kv_heads : heads; }
-  [[nodiscard]] std::int64_t size_of_head() const { return head_size > 0 ? head_size : hidden / heads; }
-  [[nodiscard]] std::int64_t mlp_width() const { return intermediate > 0 ? intermediate : 4 * hidden; }
+  [[nodiscard]] std::int64_t size_of_head() const {
+    return head_size > 0 ? head_size : hidden / heads;
+  }
+  [[nodiscard]] std::int64_t mlp_width() const {
+    return intermediate > 0 ? intermediate : 4 * hidden;
+  }
   [[nodiscard]] std::int64_t query_width() const { return heads * size_of_head(); }
   [[nodiscard]] std::int64_t key_value_width() const { return key_value_heads() * size_of_head(); }
 };

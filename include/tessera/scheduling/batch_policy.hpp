@@ -52,13 +52,18 @@ struct PolicyContext {
 
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const PolicySpec& spec,
                                                        const PolicyContext& context);
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV1Spec& spec, const PolicyContext& context);
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV0Spec& spec, const PolicyContext& context);
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SarathiSpec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV1Spec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const VllmV0Spec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SarathiSpec& spec,
+                                                       const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SimpleChunkingSpec& spec,
                                                        const PolicyContext& context);
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const StaticSpec& spec, const PolicyContext& context);
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec, const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const StaticSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec,
+                                                       const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
                                                        const PolicyContext& context);
 

@@ -20,6 +20,10 @@ namespace tessera {
 struct PolicyTraits {
   // It never takes memory back, so the manager must reserve at admission.
   bool needs_reservation = false;
+  // It takes what a prefix cache offers.
+  bool uses_cached_prefixes = false;
+  // It moves victims to host memory.
+  bool swaps = false;
   // vLLM v1 keeps KV block 0 for itself.
   bool null_block = false;
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
@@ -74,12 +78,14 @@ struct VllmV1Spec {
     v.field("chunked_prefill", self.chunked_prefill, "split prompts over steps");
     v.field("long_prefill_token_threshold", self.long_prefill_token_threshold, at_least(Tokens{0}),
             "the most tokens of one prompt in a step; 0: no limit");
-    v.field("reserve_full_prompt", self.reserve_full_prompt,
-            "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl; 0.11 has "
-            "no such gate)");
+    v.field(
+        "reserve_full_prompt", self.reserve_full_prompt,
+        "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl; 0.11 has "
+        "no such gate)");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.null_block = true,
+    return {.uses_cached_prefixes = true,
+            .null_block = true,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
             .freed_blocks = version == VllmV1Version::main ? FreedBlocks::unkeyed_in_front
@@ -173,7 +179,8 @@ struct VllmV0Spec {
             "padding that a step's prompts may need; 0.2 only");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.token_budget = max_num_batched_tokens,
+    return {.swaps = preemption == Preemption::swap,
+            .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
             .watermark = 0.01};
   }

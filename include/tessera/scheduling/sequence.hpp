@@ -18,22 +18,22 @@ enum class SequenceState { waiting, running, swapped, ended };
 // their queues; only the step builder and the engine change it.
 struct Sequence {
   Request request;
-  KvSequence kv;             // its id and what KV managers are told
-  Tokens output{0};          // tokens it will sample: the request's, cut at the context limit
-  Tokens generated{0};       // sampled so far
-  Tokens in_flight{0};       // that launched steps will sample
-  Tokens computed{0};        // entries computed, or scheduled to be
+  KvSequence kv;        // its id and what KV managers are told
+  Tokens output{0};     // tokens it will sample: the request's, cut at the context limit
+  Tokens generated{0};  // sampled so far
+  Tokens in_flight{0};  // that launched steps will sample
+  Tokens computed{0};   // entries computed, or scheduled to be
   SequenceState state = SequenceState::waiting;
-  bool prefilling = false;   // since its last admission, what it knew then is not all scheduled yet
+  bool prefilling = false;  // since its last admission, what it knew then is not all scheduled yet
 
   // In the step that is being built:
   bool in_step = false;
-  std::size_t entry = 0;     // its place in Step::entries, if in_step
+  std::size_t entry = 0;  // its place in Step::entries, if in_step
 
   // For the records:
-  std::optional<SimTime> scheduled;    // first admission
+  std::optional<SimTime> scheduled;  // first admission
   std::optional<SimTime> first_token;
-  Tokens cached{0};                    // prompt tokens found in the cache at the first admission
+  Tokens cached{0};  // prompt tokens found in the cache at the first admission
   std::int64_t num_preemptions = 0;
 
   // Tokens that exist: the prompt and what has been sampled.

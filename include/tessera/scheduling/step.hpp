@@ -18,10 +18,10 @@ enum class EntryKind {
 
 struct StepEntry {
   Sequence* sequence = nullptr;
-  Tokens tokens{0};    // computed in this step, padding included
-  Tokens context{0};   // entries that the last of them attends to, itself and padding included
+  Tokens tokens{0};   // computed in this step, padding included
+  Tokens context{0};  // entries that the last of them attends to, itself and padding included
   EntryKind kind = EntryKind::prefill;
-  bool samples = false;  // reaches the last known token, so that a new one is sampled
+  bool samples = false;    // reaches the last known token, so that a new one is sampled
   bool withdrawn = false;  // preempted after it had been scheduled in this very step
   // The sequence's preemptions when it was scheduled: if there are more when the step has run, its
   // memory is gone, and only the sampled token counts.
@@ -34,14 +34,14 @@ struct CacheHit {
 };
 
 struct Step {
-  std::vector<StepEntry> entries;     // in the policy's order; withdrawn ones do not count
-  std::vector<Sequence*> admitted;    // waiting to running, new and resumed
-  std::vector<Sequence*> preempted;   // in the order of preemption
+  std::vector<StepEntry> entries;      // in the policy's order; withdrawn ones do not count
+  std::vector<Sequence*> admitted;     // waiting to running, new and resumed
+  std::vector<Sequence*> preempted;    // in the order of preemption
   std::vector<Sequence*> swapped_out;  // those of them who wait in host memory
   std::vector<Sequence*> swapped_in;
   std::vector<CacheHit> hits;
   KvWork work;
-  Tokens tokens{0};                   // of all entries
+  Tokens tokens{0};  // of all entries
 
   void clear() {
     entries.clear();

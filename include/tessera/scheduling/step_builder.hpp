@@ -21,16 +21,16 @@ class StepBuilder {
 
   // How a waiting sequence comes in.
   struct Terms {
-    Tokens tokens{0};     // to compute in this step
-    Tokens cached{0};     // of its prefix, as cached_prefix() said
-    Tokens reserved{0};   // entries to allocate now, if more than this step computes
-    Tokens must_fit{0};   // entries that must fit beside what is allocated (a gate, no reservation)
+    Tokens tokens{0};    // to compute in this step
+    Tokens cached{0};    // of its prefix, as cached_prefix() said
+    Tokens reserved{0};  // entries to allocate now, if more than this step computes
+    Tokens must_fit{0};  // entries that must fit beside what is allocated (a gate, no reservation)
     bool watermark_applies = false;  // the watermark's memory must stay free
-    Tokens left_padding{0};       // cells before the prompt, computed as if they were tokens
-    Tokens trailing_padding{0};   // cells that its row will go on to fill after its end
+    Tokens left_padding{0};          // cells before the prompt, computed as if they were tokens
+    Tokens trailing_padding{0};      // cells that its row will go on to fill after its end
   };
-  // Admits a waiting sequence with KV for its padding, its cached tokens and those of this step, and
-  // schedules them.
+  // Admits a waiting sequence with KV for its padding, its cached tokens and those of this step,
+  // and schedules them.
   Grant admit(Sequence& sequence, const Terms& terms);
 
   // Schedules the next `tokens` of a running sequence, with KV for them.
@@ -44,7 +44,8 @@ class StepBuilder {
   void schedule_dead_row(Sequence& sequence);
 
   // Takes all KV from a running sequence; it will be computed again from the start. If it was
-  // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted anew.
+  // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted
+  // anew.
   Tokens preempt(Sequence& sequence);
 
   // Moves a running sequence's KV to host memory, where it waits; later when host memory is full.

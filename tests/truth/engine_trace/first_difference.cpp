@@ -64,7 +64,9 @@ TraceStep step_of(const StepRecord& record) {
   return step;
 }
 
-std::string to_text(std::int64_t value) { return std::to_string(value); }
+std::string to_text(std::int64_t value) {
+  return std::to_string(value);
+}
 
 std::string to_text(const ScheduledTokens& entry) {
   return std::to_string(entry.request) + ":" + std::to_string(entry.tokens) + ":" + entry.kind;
@@ -155,8 +157,7 @@ std::string first_difference(const StepTrace& trace) {
     return differs.text;
   }
   if (comparison.seen() != trace.steps.size()) {
-    return "step " + std::to_string(comparison.seen()) +
-           ": the engine goes on, Tessera has ended";
+    return "step " + std::to_string(comparison.seen()) + ": the engine goes on, Tessera has ended";
   }
   return {};
 }

@@ -104,16 +104,16 @@ std::string set_vllm_v0(Scenario& scenario, const json::object& config, PagedKvS
   scenario.engine.memory.swap_space =
       Bytes{integer(config, "num_cpu_blocks") * integer(config, "block_size")} *
       kv_bytes_per_token(scenario.model, scenario.precision.kv_cache).count();
-  scenario.engine.policy = VllmV0Spec{
-      .version = *version,
-      .order = text(config, "policy") == "priority" ? Order::priority : Order::fcfs,
-      .preemption = swaps ? Preemption::swap : Preemption::recompute,
-      .max_num_seqs = integer(config, "max_num_seqs"),
-      .max_num_batched_tokens = Tokens{integer(config, "max_num_batched_tokens")},
-      .chunked_prefill = flag(config, "chunked_prefill"),
-      .max_paddings = config.at("max_paddings").is_null()
-                          ? Tokens{256}
-                          : Tokens{integer(config, "max_paddings")}};
+  scenario.engine.policy =
+      VllmV0Spec{.version = *version,
+                 .order = text(config, "policy") == "priority" ? Order::priority : Order::fcfs,
+                 .preemption = swaps ? Preemption::swap : Preemption::recompute,
+                 .max_num_seqs = integer(config, "max_num_seqs"),
+                 .max_num_batched_tokens = Tokens{integer(config, "max_num_batched_tokens")},
+                 .chunked_prefill = flag(config, "chunked_prefill"),
+                 .max_paddings = config.at("max_paddings").is_null()
+                                     ? Tokens{256}
+                                     : Tokens{integer(config, "max_paddings")}};
   return {};
 }
 

@@ -43,7 +43,7 @@ struct TraceStep {
   std::int64_t free_blocks_after = 0;
   std::int64_t total_blocks = 0;
   std::int64_t cached_hit_tokens = 0;
-  std::vector<HitTokens> hits;             // sorted
+  std::vector<HitTokens> hits;  // sorted
   std::int64_t num_running_after = 0;
   std::int64_t num_waiting_after = 0;
   std::int64_t num_tokens = 0;
