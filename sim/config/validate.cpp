@@ -365,9 +365,19 @@ void Rules::check_pool(const MemoryPlan& plan) {
     return;
   }
   const auto& prompt = scenario_.workload.prompt_tokens;
-  if (prompt && sound({"workload.prompt_tokens"}) && bounds_of(*prompt).least > capacity) {
-    fault("workload.prompt_tokens", holds + ", so that a prompt of " +
-                                        text_of(bounds_of(*prompt).least) + " or more never fits");
+  const auto& output = scenario_.workload.output_tokens;
+  if (!prompt || !output || scenario_.workload.max_total_tokens ||
+      !sound({"workload.prompt_tokens", "workload.output_tokens"})) {
+    return;
+  }
+  // The shortest that can be drawn; longer ones that do not fit are results.
+  KvSequence shortest;
+  shortest.prompt = bounds_of(*prompt).least;
+  shortest.output = bounds_of(*output).least;
+  if (!make_kv_cache(scenario_, plan)->can_ever_hold(shortest)) {
+    fault("workload.prompt_tokens", holds + ", of which one request can have less; a prompt of " +
+                                        text_of(shortest.prompt) + " with an output of " +
+                                        text_of(shortest.output) + " or more never fits");
   }
 }
 

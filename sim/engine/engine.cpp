@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tessera/core/contract.hpp"
+#include "tessera/engine/simulate.hpp"
 #include "tessera/memory/workspace.hpp"
 
 namespace tessera {
@@ -16,15 +17,18 @@ PolicyContext policy_context(const Scenario& scenario) {
 
 }  // namespace
 
-KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan) {
+std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
-  return {.bytes = plan.pool,
-          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
-          .max_model_len = scenario.max_model_len(),
-          .host_bytes = scenario.engine.memory.swap_space,
-          .watermark = policy.watermark,
-          .freed_blocks = policy.freed_blocks,
-          .null_block = policy.null_block};
+  const KvPool pool{
+      .bytes = plan.pool,
+      .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+      .max_model_len = scenario.max_model_len(),
+      .host_bytes = scenario.engine.memory.swap_space,
+      .watermark = policy.watermark,
+      .watermark_always = policy.watermark_always,
+      .freed_blocks = policy.freed_blocks,
+      .null_block = policy.null_block};
+  return make_kv_cache(scenario.engine.kv_cache, pool);
 }
 
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
@@ -44,7 +48,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       plan_(plan),
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
-      kv_(make_kv_cache(scenario.engine.kv_cache, pool_of(scenario, plan))),
+      kv_(make_kv_cache(scenario, plan)),
       policy_(make_policy(scenario.engine.policy, policy_context(scenario))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
@@ -179,10 +183,10 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   }
   kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
   kv_->write(sequence.kv.id, entry.tokens);
+  account(sequence, now);
   if (sequence.finished() && entry.samples) {
     kv_->end_of_sequence(sequence.kv.id);
   }
-  account(sequence, now);
 }
 
 void Engine::leave(Sequence& sequence, SimTime now,

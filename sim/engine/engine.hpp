@@ -64,7 +64,6 @@ class Engine {
   MemoryPlan plan_;
   Tokens max_model_len_;
   Tokens profile_tokens_;
-  Bytes kv_bytes_per_token_;
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<BatchPolicy> policy_;
   std::unique_ptr<CostModel> cost_;
@@ -79,9 +78,6 @@ class Engine {
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
 };
-
-// What the engine's KV manager is built on.
-[[nodiscard]] KvPool pool_of(const Scenario& scenario, const MemoryPlan& plan);
 
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);

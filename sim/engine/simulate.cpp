@@ -52,13 +52,12 @@ class Node {
   }
 
   void announce(const MemoryPlan& plan) {
+    const auto kv = make_kv_cache(scenario_, plan);
     const Tokens longest = scenario_.max_model_len();
-    const KvPool pool = pool_of(scenario_, plan);
-    const auto kv = make_kv_cache(scenario_.engine.kv_cache, pool);
     recorder_.on_start(
         {.engines = 1,
          .plan = plan,
-         .kv_bytes_per_token = pool.bytes_per_token,
+         .kv_bytes_per_token = kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache),
          .kv_capacity = kv->capacity(),
          .kv_blocks = kv->free_blocks(),
          .max_model_len = longest,

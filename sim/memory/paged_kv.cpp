@@ -26,6 +26,7 @@ class PagedKv final : public KvCache {
         bytes_per_token_(pool.bytes_per_token),
         block_size_(spec.block_size),
         watermark_(watermark_blocks(spec, pool, layout_)),
+        watermark_always_(pool.watermark_always && spec.reserve == BlockReserve::grow),
         queue_(first_block(layout_), end_block(layout_)),
         host_free_(pool.host_bytes / layout_.block) {
     if (spec.reserve == BlockReserve::max_model_len) {
@@ -36,8 +37,18 @@ class PagedKv final : public KvCache {
   [[nodiscard]] Bytes pool() const override { return layout_.pool; }
 
   [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const override {
-    return fits_reservation(sequence.final_entries()) &&
-           blocks_to_hold(sequence.final_entries()) <= usable();
+    const Tokens entries = sequence.final_entries();
+    if (!fits_reservation(entries) || blocks_to_hold(entries) > usable()) {
+      return false;
+    }
+    if (!watermark_always_) {
+      return true;
+    }
+    // Preempted late, it must be admitted with all its entries; its last decode wants a free block.
+    const bool decodes = sequence.output > Tokens{1};
+    const Blocks before_last = blocks_to_hold(entries - Tokens{decodes ? 1 : 0});
+    return blocks_to_hold(entries) + watermark_ <= usable() &&
+           before_last + Blocks{decodes ? 1 : 0} <= usable();
   }
 
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const override {
@@ -218,6 +229,7 @@ class PagedKv final : public KvCache {
   Bytes bytes_per_token_;
   Tokens block_size_;
   Blocks watermark_;
+  bool watermark_always_;
   std::optional<Blocks> blocks_for_life_;  // of every sequence; nothing where they grow
   BlockQueue queue_;
   RowTable rows_;

@@ -2,6 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <string_view>
 #include <system_error>
 
 namespace tessera {
@@ -35,8 +40,22 @@ fs::path without_trailing_slash_or_link(fs::path path) {
   return path;
 }
 
-bool holds_results(const fs::path& folder) {
-  return fs::exists(folder / "manifest.json") || fs::exists(folder / "summary.csv");
+constexpr std::array<std::string_view, 14> own_names{
+    "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
+    "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
+    "scenario.yaml", "trace.json",     "runs",         "pictures"};
+
+// Whether our manifest is there, and nothing that we do not write.
+bool holds_only_results(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(own_names.begin(), own_names.end(), name) == own_names.end()) {
+      return false;
+    }
+  }
+  std::ifstream manifest(folder / "manifest.json");
+  const std::string text{std::istreambuf_iterator<char>(manifest), {}};
+  return text.find("\"tessera_version\"") != std::string::npos;
 }
 
 // --force is for our own results: it must not delete somebody's home by a slip of the finger.
@@ -59,10 +78,8 @@ void check_existing(const fs::path& path, IfExists if_exists) {
   if (error) {
     fail("cannot look into", path, error);
   }
-  if (!empty && !holds_results(path)) {
-    refuse(path,
-           "holds something else than results of Tessera (neither manifest.json nor "
-           "summary.csv): it is not replaced");
+  if (!empty && !holds_only_results(path)) {
+    refuse(path, "holds something else than results of Tessera: it is not replaced");
   }
 }
 

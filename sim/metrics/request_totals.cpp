@@ -95,11 +95,11 @@ bool RequestTotals::keeps_limits(const RequestRecord& record) const {
 }
 
 std::optional<double> RequestTotals::attainment() const {
-  const std::int64_t served = counts_.ended() - counts_.rejected;
-  if (!slo_ || served == 0) {
+  // A rejected request is one that the service level was not kept for.
+  if (!slo_ || counts_.ended() == 0) {
     return std::nullopt;
   }
-  return static_cast<double>(counts_.within_slo) / static_cast<double>(served);
+  return static_cast<double>(counts_.within_slo) / static_cast<double>(counts_.ended());
 }
 
 std::optional<bool> RequestTotals::slo_met() {

@@ -44,7 +44,7 @@ void write_throughput(JsonWriter& json, const Summary& summary) {
               {"duration_s", "request_throughput", "output_throughput", "total_token_throughput"});
   json.close();
   json.open_object("slo");
-  json.string("of", "requests that were not rejected");
+  json.string("of", "requests that arrived, rejected ones among them");
   write_cells(json, summary, {"request_goodput", "slo_attainment", "slo_met"});
   json.close();
 }

@@ -29,4 +29,21 @@ bool free_a_block(StepBuilder& builder, Sequence& sequence, std::deque<Sequence*
   return true;
 }
 
+void admit_chunks(StepBuilder& builder, ChunkRoom room, std::deque<Sequence*>& waiting,
+                  std::deque<Sequence*>& running) {
+  while (!waiting.empty() && room.tokens > Tokens{0} &&
+         static_cast<std::int64_t>(running.size()) < room.max_num_seqs) {
+    Sequence& sequence = *waiting.front();
+    const Tokens tokens = std::min(sequence.known(), room.tokens);
+    const StepBuilder::Terms terms{
+        .tokens = tokens, .reserved = sequence.known(), .watermark_applies = true};
+    if (builder.admit(sequence, terms) != Grant::ok) {
+      return;
+    }
+    waiting.pop_front();
+    running.push_back(&sequence);
+    room.tokens -= tokens;
+  }
+}
+
 }  // namespace tessera

@@ -1,39 +1,72 @@
 #include "sim/scheduling/reserving_batch.hpp"
 
+#include <deque>
+#include <vector>
+
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
+namespace {
 
-void ReservingBatch::decode_all(StepBuilder& builder) {
-  for (Sequence* sequence : running_) {
-    const Grant grant = builder.schedule(*sequence, sequence->remaining());
-    TESSERA_INVARIANT(grant == Grant::ok, "a reservation holds its sequence to the end");
-  }
-}
+class ReservingBatch final : public BatchPolicy {
+ public:
+  ReservingBatch(std::int64_t max_num_seqs, Joining joining)
+      : max_num_seqs_(static_cast<std::size_t>(max_num_seqs)), joining_(joining) {}
 
-void ReservingBatch::admit_whole_prompts(StepBuilder& builder) {
-  while (!waiting_.empty() && running_.size() < max_num_seqs_) {
-    Sequence& sequence = *waiting_.front();
-    const StepBuilder::Terms terms{.tokens = sequence.known(), .must_fit = sequence.known()};
-    if (builder.admit(sequence, terms) != Grant::ok) {
-      return;
+  void enqueue(Sequence& sequence) override { waiting_.push_back(&sequence); }
+
+  void schedule(StepBuilder& builder) override {
+    const bool admits = joining_ == Joining::at_every_step || running_.empty();
+    decode_all(builder);
+    if (admits) {
+      admit_whole_prompts(builder);
     }
-    waiting_.pop_front();
-    running_.push_back(&sequence);
   }
-}
 
-void ReservingBatch::remove_finished() {
-  std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
-}
+  void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) override {
+    leaving.insert(leaving.end(), finished.begin(), finished.end());
+    std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
+  }
 
-QueueSizes ReservingBatch::sizes() const {
-  return {.running = static_cast<std::int64_t>(running_.size()),
-          .waiting = static_cast<std::int64_t>(waiting_.size())};
-}
+  [[nodiscard]] QueueSizes sizes() const override {
+    return {.running = static_cast<std::int64_t>(running_.size()),
+            .waiting = static_cast<std::int64_t>(waiting_.size())};
+  }
 
-const Sequence* ReservingBatch::head_of_queue() const {
-  return waiting_.empty() ? nullptr : waiting_.front();
+  [[nodiscard]] const Sequence* head_of_queue() const override {
+    return waiting_.empty() ? nullptr : waiting_.front();
+  }
+
+ private:
+  void decode_all(StepBuilder& builder) {
+    for (Sequence* sequence : running_) {
+      const Grant grant = builder.schedule(*sequence, sequence->remaining());
+      TESSERA_INVARIANT(grant == Grant::ok, "a reservation holds its sequence to the end");
+    }
+  }
+
+  void admit_whole_prompts(StepBuilder& builder) {
+    while (!waiting_.empty() && running_.size() < max_num_seqs_) {
+      Sequence& sequence = *waiting_.front();
+      const StepBuilder::Terms terms{.tokens = sequence.known(), .must_fit = sequence.known()};
+      if (builder.admit(sequence, terms) != Grant::ok) {
+        return;
+      }
+      waiting_.pop_front();
+      running_.push_back(&sequence);
+    }
+  }
+
+  std::size_t max_num_seqs_;
+  Joining joining_;
+  std::vector<Sequence*> running_;
+  std::deque<Sequence*> waiting_;
+};
+
+}  // namespace
+
+std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs, Joining joining) {
+  return std::make_unique<ReservingBatch>(max_num_seqs, joining);
 }
 
 }  // namespace tessera

@@ -32,7 +32,7 @@ class Sarathi final : public BatchPolicy {
       running_.push_back(sequence);
     }
     if (!builder.has_preempted()) {
-      admit_waiting(builder, room);
+      admit_chunks(builder, {room, spec_.max_num_seqs}, waiting_, running_);
     }
   }
 
@@ -66,22 +66,6 @@ class Sarathi final : public BatchPolicy {
       }
     }
     return begun;
-  }
-
-  void admit_waiting(StepBuilder& builder, Tokens room) {
-    while (!waiting_.empty() && room > Tokens{0} &&
-           static_cast<std::int64_t>(running_.size()) < spec_.max_num_seqs) {
-      Sequence& sequence = *waiting_.front();
-      const Tokens tokens = std::min(sequence.known(), room);
-      const StepBuilder::Terms terms{
-          .tokens = tokens, .reserved = sequence.known(), .watermark_applies = true};
-      if (builder.admit(sequence, terms) != Grant::ok) {
-        return;
-      }
-      waiting_.pop_front();
-      running_.push_back(&sequence);
-      room -= tokens;
-    }
   }
 
   SarathiSpec spec_;

@@ -52,7 +52,7 @@ class SimpleChunking final : public BatchPolicy {
   void prefill(StepBuilder& builder) {
     continue_prompts(builder);
     if (builder.is_empty()) {
-      admit_waiting(builder);
+      admit_chunks(builder, {spec_.chunk_size, spec_.max_num_seqs}, waiting_, running_);
     }
   }
 
@@ -65,23 +65,6 @@ class SimpleChunking final : public BatchPolicy {
         TESSERA_INVARIANT(grant == Grant::ok, "a prompt's memory is allocated at its admission");
         room -= tokens;
       }
-    }
-  }
-
-  void admit_waiting(StepBuilder& builder) {
-    Tokens room = spec_.chunk_size;
-    while (!waiting_.empty() && room > Tokens{0} &&
-           static_cast<std::int64_t>(running_.size()) < spec_.max_num_seqs) {
-      Sequence& sequence = *waiting_.front();
-      const Tokens tokens = std::min(sequence.known(), room);
-      const StepBuilder::Terms terms{
-          .tokens = tokens, .reserved = sequence.known(), .watermark_applies = true};
-      if (builder.admit(sequence, terms) != Grant::ok) {
-        return;
-      }
-      waiting_.pop_front();
-      running_.push_back(&sequence);
-      room -= tokens;
     }
   }
 

@@ -100,6 +100,22 @@ class Failures {
   Diagnostics diagnostics_;
 };
 
+// How deep the mapping lies that an override sets. A kind replaces the mapping that it is in.
+std::int64_t depth_of(const Override& setting) {
+  std::string path = setting.path;
+  constexpr std::string_view kind = ".kind";
+  if (path.ends_with(kind)) {
+    path.resize(path.size() - kind.size());
+  }
+  return std::count(path.begin(), path.end(), '.');
+}
+
+// A setting must not be wiped by that of a mapping around it, whichever axis comes first.
+void put_mappings_before_their_keys(std::vector<Override>& settings) {
+  std::stable_sort(settings.begin(), settings.end(),
+                   [](const Override& a, const Override& b) { return depth_of(a) < depth_of(b); });
+}
+
 }  // namespace
 
 std::string settings_of(const SweepPlan& plan, const SweepPoint& point) {
@@ -132,6 +148,7 @@ SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrid
     for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
       settings.push_back({plan.axes[axis].path, point.values[axis]});
     }
+    put_mappings_before_their_keys(settings);
     try {
       point.loaded = text.load(settings);
       any_can_run = true;

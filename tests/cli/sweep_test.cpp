@@ -67,6 +67,24 @@ TEST_F(CliSweep, RowsAreTheGridWithTheLastAxisFastest) {
   EXPECT_THAT(files, Not(Contains("runs/0003/memory.csv"))) << "series are off in sweeps";
 }
 
+// A kind replaces its whole mapping; an axis below it must hold whichever of the two comes first.
+TEST_F(CliSweep, AKindDoesNotWipeAnAxisBelowIt) {
+  const std::string limit = "engine.policy.max_num_seqs=1,2";
+  const std::string kind = "engine.policy.kind=vllm_v1,sarathi";
+  for (const auto& [first, second] : {std::pair(limit, kind), std::pair(kind, limit)}) {
+    const Finished sweep = place.run(
+        {"sweep", "small.yaml", "--vary", first, "--vary", second, "-o", "out", "--force"});
+    ASSERT_EQ(sweep.status, 0) << sweep.err;
+    int ones = 0;
+    for (const char* point : {"0000", "0001", "0002", "0003"}) {
+      const std::string resolved =
+          place.read(std::string("out/runs/") + point + "/scenario.resolved.yaml");
+      ones += resolved.find("max_num_seqs: 1\n") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(ones, 2);
+  }
+}
+
 TEST_F(CliSweep, ThreadsDoNotChangeAByte) {
   for (const char* jobs : {"1", "2", "5"}) {
     const Finished sweep =

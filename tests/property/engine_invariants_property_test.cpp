@@ -112,6 +112,12 @@ std::vector<KvCacheSpec> kv_caches() {
     paged.reserve = BlockReserve::max_model_len;
     specs.emplace_back(paged);
   }
+  // Hardly larger than one request, most of it withheld by the watermark.
+  PagedKvSpec tight;
+  tight.block_size = Tokens{8};
+  tight.num_blocks = Blocks{40};
+  tight.watermark = 0.3;
+  specs.emplace_back(tight);
   for (const Reserve reserve : {Reserve::max, Reserve::pow2, Reserve::oracle}) {
     for (const Placement placement :
          {Placement::buddy, Placement::best_fit, Placement::first_fit}) {

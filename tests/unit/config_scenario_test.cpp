@@ -286,6 +286,19 @@ TEST(ConfigScenario, PrefixCachingAndSwappingNeedBothSides) {
             std::string::npos);
 }
 
+TEST(ConfigScenario, LengthsThatCanNeverFitThePoolAreErrors) {
+  const auto problem = [](const std::string& lengths) {
+    return problems_of(
+        "model: gpt2\nengine: {kv_cache: {kind: paged, num_blocks: 10}}\n"
+        "workload: {" +
+        lengths + "}\n");
+  };
+  // Nine blocks of 16 beside the null block: 144 entries.
+  EXPECT_EQ(problem("prompt_tokens: 100, output_tokens: 45"), "no problem");
+  EXPECT_NE(problem("prompt_tokens: 100, output_tokens: 46").find("never fits"), std::string::npos);
+  EXPECT_NE(problem("prompt_tokens: 160, output_tokens: 1").find("never fits"), std::string::npos);
+}
+
 TEST(ConfigScenario, MissingFilesAreUnreadableInput) {
   const std::string text = "model: gpt2\nworkload: {arrivals: {kind: trace, file: none.csv}}\n";
   EXPECT_THROW((void)scenario_of(text), UnreadableFile);

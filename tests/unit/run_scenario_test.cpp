@@ -111,5 +111,22 @@ TEST(RunScenario, WithoutAFolderGivesTheSameAnswer) {
   }
 }
 
+// The last sampled token is never written: s + n − 1 entries.
+TEST(RunScenario, ARequestsPeakIsItsPromptAndItsOutputButOne) {
+  for (const std::int64_t output : {1, 2, 3, 40}) {
+    const std::vector<Override> overrides{{"workload.requests", "3"},
+                                          {"workload.prompt_tokens", "100"},
+                                          {"workload.output_tokens", std::to_string(output)}};
+    const TemporaryFolder room;
+    const OutputFolder folder(room.path() / "run", IfExists::refuse);
+    const LoadedScenario loaded = ScenarioText::built_in().load(overrides);
+    (void)run_scenario(loaded, &folder, {{"tessera"}});
+    const Bytes token =
+        kv_bytes_per_token(loaded.scenario.model, loaded.scenario.precision.kv_cache);
+    EXPECT_EQ(sum_of(folder.staging() / "requests.csv", "kv_peak_written_bytes"),
+              (token * (3 * (100 + output - 1))).count());
+  }
+}
+
 }  // namespace
 }  // namespace tessera

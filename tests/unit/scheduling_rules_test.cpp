@@ -116,6 +116,23 @@ TEST(VllmV0Rules, ADecodeNeedsAFreeBlockEvenIfItsLastOneHasRoom) {
   EXPECT_EQ(log.lines, (Lines{"0:8:p 1:8:p", "0:1:d preempt 1 finish 0", "1:9:p finish 1"}));
 }
 
+TEST(VllmV0Rules, WhatTheWatermarkNeverAdmitsIsRejected) {
+  struct Statuses final : Recorder {
+    std::vector<RequestStatus> all;
+    void on_request_end(const RequestRecord& record) override { all.push_back(record.status); }
+  };
+  // A hundred blocks, one of them the watermark: 99 can be had.
+  for (const PolicySpec& policy :
+       {PolicySpec{VllmV0Spec{}}, PolicySpec{SarathiSpec{}}, PolicySpec{SimpleChunkingSpec{}}}) {
+    Statuses statuses;
+    run_listed(small_engine(policy, 100), {now(0, 1'596, 2), now(1, 100, 1'499), now(2, 1'500, 2)},
+               statuses);
+    EXPECT_EQ(statuses.all,
+              (std::vector<RequestStatus>{RequestStatus::rejected, RequestStatus::rejected,
+                                          RequestStatus::finished}));
+  }
+}
+
 TEST(VllmV0Rules, PrefillsGoFirstInStepsOfTheirOwn) {
   StepLog log;
   run_listed(small_engine(VllmV0Spec{}, 64),

@@ -1,6 +1,7 @@
 // Runs a scenario.
 #pragma once
 
+#include <memory>
 #include <variant>
 
 #include "tessera/core/diagnostic.hpp"
@@ -13,6 +14,10 @@ namespace tessera {
 
 // How the scenario divides each device's memory. Config checks it before a run.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
+
+// The KV manager of each engine, empty, on the pool of `plan`.
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario,
+                                                     const MemoryPlan& plan);
 
 // Simulates until every request has ended. Precondition: the scenario is valid (load_scenario, or
 // as careful); its memory plan fits. Throws InvariantViolation where the simulator itself errs.

@@ -188,6 +188,9 @@ struct KvPool {
   Tokens max_model_len{0};
   Bytes host_bytes{0};     // of host memory, for swapping
   double watermark = 0.0;  // the policy's own, where the manager's spec has none
+  // Whether admissions leave the watermark free even when nobody runs (vLLM v0), and a decode wants
+  // a free block even when its last one has room: then no sequence can have the whole pool.
+  bool watermark_always = false;
   FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   bool null_block = false;  // vLLM v1 keeps block 0 for itself
 };

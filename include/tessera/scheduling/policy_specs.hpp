@@ -31,6 +31,8 @@ struct PolicyTraits {
   std::int64_t max_num_seqs = 0;
   // The share of KV blocks that admissions leave free, where the scenario does not say.
   double watermark = 0.0;
+  // Its admissions obey the watermark even when nobody runs, and its decodes want a free block.
+  bool watermark_always = false;
   // How its engine's block pool takes blocks back.
   FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   // Steps that are scheduled before the first of them has ended.
@@ -182,7 +184,8 @@ struct VllmV0Spec {
     return {.swaps = preemption == Preemption::swap,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
-            .watermark = 0.01};
+            .watermark = 0.01,
+            .watermark_always = true};
   }
 };
 
@@ -200,7 +203,10 @@ struct SarathiSpec {
             "tokens of a step, decodes included; at least max_num_seqs");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.token_budget = chunk_size, .max_num_seqs = max_num_seqs, .watermark = 0.01};
+    return {.token_budget = chunk_size,
+            .max_num_seqs = max_num_seqs,
+            .watermark = 0.01,
+            .watermark_always = true};
   }
 };
 
@@ -220,7 +226,8 @@ struct SimpleChunkingSpec {
   [[nodiscard]] PolicyTraits traits() const {
     return {.token_budget = std::max(chunk_size, Tokens{max_num_seqs}),
             .max_num_seqs = max_num_seqs,
-            .watermark = 0.01};
+            .watermark = 0.01,
+            .watermark_always = true};
   }
 };
 
