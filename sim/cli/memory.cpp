@@ -55,6 +55,7 @@ ModelSpec named_model(const std::string& text) {
     return model_preset(text);
   }
   const std::vector<Override> overrides{{"hardware.gpu", "{preset: h200, memory: 1000000 TB}"},
+                                        {"engine.kv_cache", "{kind: paged, num_blocks: 100000}"},
                                         {"model", text}};
   const LoadedScenario loaded = ScenarioText::built_in().load(overrides);
   print_notes(loaded.notes);

@@ -370,6 +370,13 @@ void Rules::check_pool(const MemoryPlan& plan) {
       !sound({"workload.prompt_tokens", "workload.output_tokens"})) {
     return;
   }
+  if (paged != nullptr &&
+      divide_up(plan.pool, per_token * paged->block_size.count()) >= std::int64_t{1} << 32) {
+    fault("engine.kv_cache",
+          "the KV pool would have more than 4,294,967,295 blocks; take a larger "
+          "engine.kv_cache.block_size");
+    return;
+  }
   // The shortest that can be drawn; longer ones that do not fit are results.
   KvSequence shortest;
   shortest.prompt = bounds_of(*prompt).least;

@@ -82,8 +82,11 @@ TEST(OutputFolder, RefusesWhatExists) {
   EXPECT_EQ(text_of(room.path() / "a/summary.csv"), "old");
 }
 
+constexpr const char* old_manifest = R"({"tessera_version": "0.0.9"})";
+
 TEST(OutputFolder, ReplacesOldResults) {
   const TemporaryFolder room;
+  make_file(room.path() / "a/manifest.json", old_manifest);
   make_file(room.path() / "a/summary.csv", "old");
   make_file(room.path() / "a/runs/1/requests.csv", "old");
   OutputFolder folder(room.path() / "a", IfExists::replace);
@@ -97,9 +100,9 @@ TEST(OutputFolder, ReplacesOldResults) {
 
 TEST(OutputFolder, KeepsOldResultsWhenTheNewOnesFail) {
   const TemporaryFolder room;
-  make_file(room.path() / "a/manifest.json", "old");
+  make_file(room.path() / "a/manifest.json", old_manifest);
   { const OutputFolder folder(room.path() / "a", IfExists::replace); }
-  EXPECT_EQ(text_of(room.path() / "a/manifest.json"), "old");
+  EXPECT_EQ(text_of(room.path() / "a/manifest.json"), old_manifest);
 }
 
 TEST(OutputFolder, ReplacesAnEmptyFolder) {
@@ -119,6 +122,12 @@ TEST(OutputFolder, NeverReplacesSomethingElse) {
             }).find("something else than results of Tessera"),
             std::string::npos);
   EXPECT_THROW(OutputFolder(room.path() / "file", IfExists::replace), OutputExists);
+  // Names like ours are not enough, nor is our manifest beside somebody's work.
+  make_file(room.path() / "named/summary.csv", "theirs");
+  EXPECT_THROW(OutputFolder(room.path() / "named", IfExists::replace), OutputExists);
+  make_file(room.path() / "mixed/manifest.json", old_manifest);
+  make_file(room.path() / "mixed/thesis.tex", "years");
+  EXPECT_THROW(OutputFolder(room.path() / "mixed", IfExists::replace), OutputExists);
   EXPECT_EQ(text_of(room.path() / "home/thesis.tex"), "years");
 }
 
@@ -134,6 +143,7 @@ TEST(OutputFolder, RefusesWhatAppearedMeanwhile) {
 
 TEST(OutputFolder, ReplacesWhatALinkPointsTo) {
   const TemporaryFolder room;
+  make_file(room.path() / "real/manifest.json", old_manifest);
   make_file(room.path() / "real/summary.csv", "old");
   fs::create_directory_symlink(room.path() / "real", room.path() / "link");
   OutputFolder folder(room.path() / "link", IfExists::replace);
