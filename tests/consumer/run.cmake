@@ -1,4 +1,5 @@
-# Installs BUILD into a folder of its own, builds the project beside this file against it, runs it.
+# Installs BUILD into a folder of its own, builds the project beside this file against it with the
+# same GENERATOR, and runs it.
 set(work ${BUILD}/consumer_test)
 file(REMOVE_RECURSE ${work})
 
@@ -11,7 +12,7 @@ function(must)
 endfunction()
 
 must(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/installed)
-must(${CMAKE_COMMAND} -S ${SOURCE} -B ${work}/build -DCMAKE_BUILD_TYPE=Release
+must(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${work}/build -DCMAKE_BUILD_TYPE=Release
      -DCMAKE_PREFIX_PATH=${work}/installed)
 must(${CMAKE_COMMAND} --build ${work}/build)
 must(${work}/build/consumer)
