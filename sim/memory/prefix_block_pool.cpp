@@ -124,6 +124,11 @@ void PrefixBlockPool::drop_key(BlockId block) {
 }
 
 void PrefixBlockPool::audit() const {
+  audit_free_queue();
+  audit_keys();
+}
+
+void PrefixBlockPool::audit_free_queue() const {
   Blocks free{0};
   Blocks cached{0};
   std::uint32_t previous = none;
@@ -136,6 +141,9 @@ void PrefixBlockPool::audit() const {
     cached += Blocks{here.key ? 1 : 0};
   }
   TESSERA_INVARIANT(free == num_free_ && cached == num_cached_, "the free queue is counted");
+}
+
+void PrefixBlockPool::audit_keys() const {
   for (const auto& [key, same] : by_key_) {
     std::uint32_t last = none;
     for (std::uint32_t block = same.first; block != none; block = at(BlockId{block}).next_same) {

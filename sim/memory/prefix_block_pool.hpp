@@ -76,6 +76,8 @@ class PrefixBlockPool {
   }
   [[nodiscard]] Block& at(std::uint32_t block) { return at(BlockId{block}); }
 
+  void audit_free_queue() const;
+  void audit_keys() const;
   void link_front(BlockId block);
   void link_back(BlockId block);
   void unlink(BlockId block);
