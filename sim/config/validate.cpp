@@ -163,6 +163,13 @@ void Rules::check_combination() {
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
   }
+  const GpuSpec& gpu = scenario_.hardware.gpu;
+  if (sound({"hardware.gpu"}) && traits_of(scenario_.engine.policy).swaps &&
+      gpu.link_measured.value() <= 0.0 && gpu.link_bandwidth.value() <= 0.0) {
+    fault("hardware.gpu.link_measured",
+          "swapping moves KV over the link to the host, whose bandwidth is not known; give it, or "
+          "take preemption: recompute");
+  }
   if (std::string why = why_incompatible(scenario_.engine.policy, scenario_.engine.kv_cache);
       !why.empty()) {
     fault("engine.kv_cache", std::move(why));

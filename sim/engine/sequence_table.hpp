@@ -14,7 +14,6 @@ class SequenceTable {
   Sequence& insert(const Request& request, Tokens output);
   // Precondition: it came from insert() and has not been erased.
   void erase(Sequence& sequence);
-  [[nodiscard]] std::size_t slots() const { return sequences_.size(); }
 
  private:
   std::deque<Sequence> sequences_;

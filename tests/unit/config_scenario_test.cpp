@@ -282,6 +282,11 @@ TEST(ConfigScenario, PrefixCachingAndSwappingNeedBothSides) {
   EXPECT_NE(engine("kind: vllm_v1", "kind: paged, prefix_caching: true, reserve: max_model_len")
                 .find("take reserve: grow"),
             std::string::npos);
+  EXPECT_NE(
+      problems_of("model: gpt2\nengine: {policy: {kind: vllm_v0, preemption: swap}}\n"
+                  "hardware: {gpu: {preset: t4, link_measured: 0 B/s, link_bandwidth: 0 B/s}}\n")
+          .find("hardware.gpu.link_measured: swapping moves KV over the link"),
+      std::string::npos);
   EXPECT_NE(engine("kind: vllm_v0, preemption: swap", "kind: contiguous").find("swap"),
             std::string::npos);
 }
