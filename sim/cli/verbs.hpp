@@ -30,6 +30,7 @@ struct ExitStatus {
 [[nodiscard]] int validate_verb(const Invocation& invocation);
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
 [[nodiscard]] int memory_verb(const Invocation& invocation);
+[[nodiscard]] int explain_verb(const Invocation& invocation);
 [[nodiscard]] int replay_verb(const Invocation& invocation);
 [[nodiscard]] int list_verb(const Invocation& invocation);
 [[nodiscard]] int schema_verb(const Invocation& invocation);
