@@ -126,6 +126,8 @@ ExplainedStep explained(const Scenario& scenario, const StepQuestion& question, 
           whole ? explain(*cost, question, model) : explain_layer(*cost, question, model)};
 }
 
+}  // namespace
+
 VerbOptions explain_options() {
   VerbOptions options({
       .synopsis = "tessera explain [SCENARIO] [options]",
@@ -163,8 +165,6 @@ VerbOptions explain_options() {
       .value("format", "FORMAT", "table, csv or json (table)");
   return options;
 }
-
-}  // namespace
 
 int explain_verb(const Invocation& invocation) {
   const auto given = explain_options().parse(invocation.arguments, {0, 1});

@@ -137,6 +137,17 @@ void print_json(const std::vector<MemoryAccount>& accounts) {
   print(json.finish());
 }
 
+void refuse_what_needs_a_model(const GivenOptions& given) {
+  for (const char* option :
+       {"batch", "prompt", "output", "weights", "kv", "compute", "gpu", "training", "tensor"}) {
+    if (given.has(option)) {
+      throw WrongUsage(std::string("--") + option + " needs --model");
+    }
+  }
+}
+
+}  // namespace
+
 VerbOptions memory_options() {
   VerbOptions options({
       .synopsis = "tessera memory [--model MODEL] [options]",
@@ -165,17 +176,6 @@ VerbOptions memory_options() {
       .value("format", "FORMAT", "table, csv or json (table)");
   return options;
 }
-
-void refuse_what_needs_a_model(const GivenOptions& given) {
-  for (const char* option :
-       {"batch", "prompt", "output", "weights", "kv", "compute", "gpu", "training", "tensor"}) {
-    if (given.has(option)) {
-      throw WrongUsage(std::string("--") + option + " needs --model");
-    }
-  }
-}
-
-}  // namespace
 
 int memory_verb(const Invocation& invocation) {
   const auto given = memory_options().parse(invocation.arguments, {0, 0});
