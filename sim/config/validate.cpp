@@ -33,6 +33,7 @@ class Rules {
     check_length("workload.prompt_tokens", scenario_.workload.prompt_tokens);
     check_length("workload.output_tokens", scenario_.workload.output_tokens);
     check_lengths_fit();
+    check_what_traces_lack();
     check_amount();
     check_files();
     check_memory();
@@ -65,6 +66,7 @@ class Rules {
   void check_token_budget();
   void check_length(std::string_view path, const std::optional<LengthSpec>& length);
   void check_lengths_fit();
+  void check_what_traces_lack();
   void check_amount();
   void check_file(std::string_view path, const std::string& file);
   void check_files();
@@ -290,6 +292,24 @@ void Rules::check_lengths_fit() {
   }
 }
 
+// Recorded prompts are as they were: only generated ones are made longer.
+void Rules::check_what_traces_lack() {
+  const WorkloadSpec& workload = scenario_.workload;
+  if (!std::holds_alternative<TraceArrivals>(workload.arrivals)) {
+    return;
+  }
+  if (workload.conversations) {
+    fault("workload.conversations",
+          "a trace has its own turns; leave conversations out, or generate the arrivals: poisson, "
+          "gamma, weibull, constant, burst or closed_loop");
+  }
+  if (workload.shared_prefixes && !workload.prompt_tokens) {
+    fault("workload.shared_prefixes",
+          "the trace's prompts have their own contents; give prompt_tokens, so that prompts are "
+          "drawn");
+  }
+}
+
 double rate_of(const ArrivalSpec& arrivals) {
   return std::visit(
       [](const auto& spec) {
@@ -409,6 +429,10 @@ void fill_in(Scenario& scenario) {
   }
   if (std::holds_alternative<TraceArrivals>(workload.arrivals)) {
     return;
+  }
+  // A conversation ends before it outgrows the context.
+  if (workload.conversations && !workload.max_total_tokens) {
+    workload.max_total_tokens = scenario.engine.max_model_len;
   }
   if (!workload.prompt_tokens) {
     workload.prompt_tokens = FixedLength{};

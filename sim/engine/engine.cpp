@@ -15,6 +15,10 @@ PolicyContext policy_context(const Scenario& scenario) {
           .block_size = kv.block_size.value_or(Tokens{1})};
 }
 
+RequestStatus status_of(GivesUp how) {
+  return how == GivesUp::cancels ? RequestStatus::cancelled : RequestStatus::timed_out;
+}
+
 }  // namespace
 
 std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
@@ -63,6 +67,10 @@ bool Engine::submit(const Request& request, SimTime now) {
     reject(request, now, EndReason::prompt_too_long);
     return false;
   }
+  if (request.gives_up_at <= now) {
+    record_given_up(request, now);
+    return false;
+  }
   const Tokens output = std::min(request.output, max_model_len_ - request.prompt);
   Sequence& sequence = sequences_.insert(request, output);
   if (!kv_->can_ever_hold(sequence.kv)) {
@@ -72,6 +80,9 @@ bool Engine::submit(const Request& request, SimTime now) {
   }
   phases_.arrive(sequence.kv.id, request.arrival, now);
   policy_->enqueue(sequence);
+  if (request.gives_up_at < SimTime::max()) {
+    departures_.push({request.gives_up_at, request.id, &sequence});
+  }
   return true;
 }
 
@@ -194,11 +205,50 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
   batch.record.free_blocks_after = kv_->free_blocks();
   recorder_.on_step(batch.record);
   batch.step.clear();
+  for (Sequence* sequence : batch.left) {
+    sequences_.erase(*sequence);
+  }
   spare_steps_.push_back(std::move(batch.step));
   in_flight_.pop_front();
   for (Sequence* sequence : leaving_) {
-    leave(*sequence, now, on_end);
+    // A token that came too late has not come: its client had gone.
+    const Request& request = sequence->request;
+    leave(*sequence,
+          request.gives_up_at < now ? status_of(request.gives_up) : RequestStatus::finished, now,
+          on_end);
+    sequences_.erase(*sequence);
   }
+  withdraw_given_up(now, on_end);
+}
+
+// At the boundary of a step an engine hears of the clients who have gone since the last one.
+void Engine::withdraw_given_up(SimTime now, const std::function<void(const Request&)>& on_end) {
+  while (!departures_.empty() && departures_.top().at <= now) {
+    const Departure departure = departures_.top();
+    departures_.pop();
+    Sequence& sequence = *departure.sequence;
+    const bool has_left =
+        sequence.state == SequenceState::ended || sequence.request.id != departure.request;
+    if (!has_left && policy_->withdraw(sequence) == Withdrawal::leaves) {
+      withdraw(sequence, now);
+      leave(sequence, status_of(sequence.request.gives_up), now, on_end);
+      if (busy()) {
+        in_flight_.back().left.push_back(&sequence);
+      } else {
+        sequences_.erase(sequence);
+      }
+    }
+  }
+}
+
+// Takes what the sequence holds. The steps that still run with it keep its slot from being used
+// again.
+void Engine::withdraw(Sequence& sequence, SimTime now) {
+  if (sequence.state != SequenceState::waiting) {
+    kv_->release(sequence.kv.id);
+    account(sequence, now);
+  }
+  sequence.state = SequenceState::ended;
 }
 
 void Engine::sample_tokens(SimTime now) {
@@ -212,6 +262,9 @@ void Engine::sample_tokens(SimTime now) {
 
 void Engine::take_token(const StepEntry& entry, SimTime now) {
   Sequence& sequence = *entry.sequence;
+  if (sequence.state == SequenceState::ended) {
+    return;
+  }
   if (entry.samples) {
     ++sequence.generated;
     --sequence.in_flight;
@@ -237,13 +290,15 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   }
 }
 
-void Engine::leave(Sequence& sequence, SimTime now,
+void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
                    const std::function<void(const Request&)>& on_end) {
   const KvAccount::Totals totals = account_.close(sequence.kv.id);
   RequestRecord record;
   record.request = sequence.request;
   record.engine = id_;
-  record.reason = sequence.output < sequence.request.output ? EndReason::length : EndReason::none;
+  record.status = status;
+  const bool is_cut = sequence.output < sequence.request.output;
+  record.reason = status == RequestStatus::finished && is_cut ? EndReason::length : EndReason::none;
   record.scheduled = sequence.scheduled;
   record.first_token = sequence.first_token;
   record.ended = now;
@@ -255,7 +310,6 @@ void Engine::leave(Sequence& sequence, SimTime now,
   record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
   record.phases = phases_.close(sequence.kv.id, now);
   recorder_.on_request_end(record);
-  sequences_.erase(sequence);
   on_end(record.request);
 }
 
@@ -266,6 +320,16 @@ void Engine::reject(const Request& request, SimTime now, EndReason reason) {
   record.status = RequestStatus::rejected;
   record.reason = reason;
   record.ended = now;
+  recorder_.on_request_end(record);
+}
+
+void Engine::record_given_up(const Request& request, SimTime now) {
+  RequestRecord record;
+  record.request = request;
+  record.engine = id_;
+  record.status = status_of(request.gives_up);
+  record.ended = now;
+  record.phases.queued_slot = now - request.arrival;
   recorder_.on_request_end(record);
 }
 

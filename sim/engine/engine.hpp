@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <queue>
 #include <vector>
 
 #include "sim/engine/kv_account.hpp"
@@ -44,10 +45,22 @@ class Engine {
   [[nodiscard]] const KvCache& kv_cache() const { return *kv_; }
 
  private:
+  // When the client of a request goes away.
+  struct Departure {
+    SimTime at;
+    RequestId request{};
+    Sequence* sequence = nullptr;  // of the request, unless it has left
+    // A heap keeps its greatest on top: the latest is the least.
+    friend bool operator<(const Departure& a, const Departure& b) {
+      return a.at != b.at ? a.at > b.at : a.request > b.request;
+    }
+  };
   struct Batch {
     Step step;
     StepRecord record;
     Duration of_prefills;  // what they take of its time
+    // Of its sequences, those that have left before its end, and whose slots it still names.
+    std::vector<Sequence*> left;
   };
 
   [[nodiscard]] bool begin_step(SimTime now);
@@ -56,8 +69,12 @@ class Engine {
   [[nodiscard]] Duration time_of_prefills(const Batch& batch);
   void sample_tokens(SimTime now);
   void take_token(const StepEntry& entry, SimTime now);
-  void leave(Sequence& sequence, SimTime now, const std::function<void(const Request&)>& on_end);
+  void leave(const Sequence& sequence, RequestStatus status, SimTime now,
+             const std::function<void(const Request&)>& on_end);
+  void withdraw_given_up(SimTime now, const std::function<void(const Request&)>& on_end);
+  void withdraw(Sequence& sequence, SimTime now);
   void reject(const Request& request, SimTime now, EndReason reason);
+  void record_given_up(const Request& request, SimTime now);
   void account(const Sequence& sequence, SimTime now);
   void report_usage(SimTime now);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
@@ -80,6 +97,7 @@ class Engine {
   SimTime gpu_free_;                 // when the last launched step ends
   std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
+  std::priority_queue<Departure> departures_;  // of requests that may have ended
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
 };

@@ -28,6 +28,12 @@ class ReservingBatch final : public BatchPolicy {
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    std::erase(waiting_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

@@ -42,6 +42,12 @@ class VllmV1 final : public BatchPolicy {
     }
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    waiting_.remove(sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

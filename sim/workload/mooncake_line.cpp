@@ -141,6 +141,23 @@ void read_hash_ids(JsonCursor& json, std::vector<std::uint64_t>& hash_ids) {
   json.expect(']', "behind the last of 'hash_ids'");
 }
 
+const AttributeColumn* find_attribute(std::string_view key) {
+  for (const AttributeColumn& column : attribute_columns()) {
+    if (column.name == key) {
+      return &column;
+    }
+  }
+  return nullptr;
+}
+
+void read_attribute(JsonCursor& json, const AttributeColumn& column, TraceAttributes& attributes) {
+  const JsonCursor start = json;
+  const std::string_view text = json.scalar();
+  if (!column.read(text, attributes)) {
+    start.fail("expected " + std::string(column.form) + ", not " + excerpt(text));
+  }
+}
+
 template <class T>
 T required(const JsonCursor& json, const std::optional<T>& value, std::string_view key) {
   if (!value) {
@@ -159,6 +176,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   std::optional<Duration> timestamp;
   std::optional<std::uint32_t> prompt;
   std::optional<std::uint32_t> output;
+  TraceAttributes attributes;
   bool has_ids = false;
   json.expect('{', "at the start of a line of JSON");
   if (!json.take('}')) {
@@ -177,6 +195,8 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
         }
         has_ids = true;
         read_hash_ids(json, hash_ids);
+      } else if (const AttributeColumn* column = find_attribute(key)) {
+        read_attribute(json, *column, attributes);
       } else {
         json.skip_value();
       }
@@ -185,7 +205,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   }
   json.expect_end();
   return {required(json, timestamp, "timestamp"), required(json, prompt, "input_length"),
-          required(json, output, "output_length")};
+          required(json, output, "output_length"), attributes};
 }
 
 }  // namespace tessera

@@ -61,7 +61,7 @@ class TraceBuilder {
  public:
   TraceBuilder(const TraceArrivals& spec, const std::string& file) : spec_(spec), file_(file) {}
 
-  void add(TraceRow row, std::span<const std::uint64_t> pieces) {
+  void add(TraceRow row, std::span<const std::uint64_t> pieces, const TraceAttributes& attributes) {
     if (num_rows_++ < spec_.skip || is_left_out(row)) {
       return;
     }
@@ -73,6 +73,7 @@ class TraceBuilder {
       trace_.pieces.push_back(pieces.size());
       trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
     }
+    row.attributes_at = place_of(attributes);
     trace_.rows.push_back(row);
   }
 
@@ -91,6 +92,17 @@ class TraceBuilder {
   }
 
  private:
+  // Rows that say the same often follow each other.
+  std::uint32_t place_of(const TraceAttributes& attributes) {
+    if (attributes == TraceAttributes{}) {
+      return 0;
+    }
+    if (!(trace_.attributes.back() == attributes)) {
+      trace_.attributes.push_back(attributes);
+    }
+    return static_cast<std::uint32_t>(trace_.attributes.size() - 1);
+  }
+
   bool is_left_out(const TraceRow& row) {
     const Tokens prompt{row.prompt};
     const Tokens output{row.output};
@@ -158,11 +170,35 @@ class TraceBuilder {
                             ", not " + excerpt(text));
 }
 
+using AttributePlaces = std::array<std::optional<std::size_t>, num_attribute_columns>;
+
+AttributePlaces attribute_places(const CsvTable& table) {
+  AttributePlaces places;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    places[i] = table.find(attribute_columns()[i].name);
+  }
+  return places;
+}
+
+TraceAttributes read_attributes(std::span<const std::string_view> fields,
+                                const AttributePlaces& places, const Place& place) {
+  TraceAttributes attributes;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::string_view text = places[i] ? fields[*places[i]] : std::string_view{};
+    const AttributeColumn& column = attribute_columns()[i];
+    if (!text.empty() && !column.read(text, attributes)) {
+      refuse_field(place, column.name, column.form, text);
+    }
+  }
+  return attributes;
+}
+
 void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, TraceBuilder& builder) {
   std::array<std::size_t, 3> places{};
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i] = table.find(format.columns[i]).value();
   }
+  const AttributePlaces others = attribute_places(table);
   while (const auto fields = table.next_row()) {
     const std::string_view arrival_text = (*fields)[places[0]];
     const std::string_view prompt_text = (*fields)[places[1]];
@@ -179,7 +215,7 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
     if (!output) {
       refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
     }
-    builder.add({*arrival, *prompt, *output, 0}, {});
+    builder.add({*arrival, *prompt, *output}, {}, read_attributes(*fields, others, lines.place()));
   }
 }
 
@@ -188,7 +224,7 @@ void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder&
   std::optional<std::string_view> line = first_line;
   while (line) {
     const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
-    builder.add({row.arrival, row.prompt, row.output, 0}, hash_ids);
+    builder.add({row.arrival, row.prompt, row.output}, hash_ids, row.attributes);
     line = lines.next_filled();
   }
 }

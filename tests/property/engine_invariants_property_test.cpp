@@ -42,6 +42,7 @@ class Invariants final : public Recorder {
     const KvUsage& kv = record.ledger.kv;
     EXPECT_LE(kv.live, kv.reserved());
     EXPECT_LE(kv.largest_free, kv.free());
+    last_running_ = record.queues.running;
     if (record.queues.running == 0) {
       EXPECT_EQ(kv.reserved(), kv.cached_prefix);
     }
@@ -53,17 +54,26 @@ class Invariants final : public Recorder {
     if (record.status == RequestStatus::rejected) {
       return;
     }
-    EXPECT_EQ(record.status, RequestStatus::finished);
+    EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
+    EXPECT_EQ(record.phases.total(), record.ended - record.request.arrival);
+    ended_preemptions_ += record.num_preemptions;
+    if (record.status != RequestStatus::finished) {
+      EXPECT_LE(record.request.gives_up_at, record.ended);
+      EXPECT_LE(record.output, record.request.output);
+      ++given_up_;
+      return;
+    }
+    EXPECT_GE(record.request.gives_up_at, record.ended);
     EXPECT_LE(record.request.arrival, *record.scheduled);
     EXPECT_LT(*record.scheduled, *record.first_token);
     EXPECT_LE(*record.first_token, record.ended);
-    EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
-    ended_preemptions_ += record.num_preemptions;
     check_phases(record);
   }
 
+  [[nodiscard]] std::int64_t given_up() const { return given_up_; }
   void check_end(std::int64_t arrived) const {
     EXPECT_EQ(ended_, arrived);
+    EXPECT_EQ(last_running_, 0);
     EXPECT_EQ(preemptions_, ended_preemptions_);
   }
 
@@ -82,7 +92,6 @@ class Invariants final : public Recorder {
   // Where the time went sums to it, and without preemption each part is that of the instants.
   void check_phases(const RequestRecord& record) const {
     const RequestPhases& phases = record.phases;
-    EXPECT_EQ(phases.total(), record.ended - record.request.arrival);
     for (const PhaseColumn& column : phase_columns) {
       EXPECT_GE(phases.*column.part, Duration{}) << column.name;
     }
@@ -104,6 +113,8 @@ class Invariants final : public Recorder {
   SimTime last_usage_;
   std::set<SequenceId> running_;
   std::int64_t ended_ = 0;
+  std::int64_t given_up_ = 0;
+  std::int64_t last_running_ = 0;
   std::int64_t preemptions_ = 0;
   std::int64_t ended_preemptions_ = 0;
 };
@@ -191,6 +202,11 @@ std::vector<Request> random_requests(std::uint64_t seed) {
     request.priority = pick(3);
     request.content.group = pick(4);
     request.content.shared_prefix = Tokens{pick(64)};
+    // Some clients go away, while they wait, are computed, or have been served.
+    if (seed == 3 && pick(2) == 0) {
+      request.gives_up_at = request.arrival + Duration::milliseconds(1 + pick(2'000));
+      request.gives_up = pick(2) == 0 ? GivesUp::cancels : GivesUp::times_out;
+    }
     requests.push_back(request);
   }
   return requests;
@@ -213,6 +229,7 @@ TEST(EngineInvariants, HoldForEveryPolicyWithEveryKvManager) {
         Invariants invariants;
         ASSERT_NO_THROW(simulate(scenario, source, invariants));
         invariants.check_end(static_cast<std::int64_t>(requests.size()));
+        EXPECT_EQ(invariants.given_up() > 0, seed == 3);
         ASSERT_FALSE(::testing::Test::HasFailure());
       }
     }

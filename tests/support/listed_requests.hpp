@@ -1,6 +1,7 @@
 // Requests from a list, in order of arrival.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,11 @@ class ListedRequests final : public RequestSource {
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};
+  }
+  [[nodiscard]] SourceTraits traits() const override {
+    return {.gives_up = std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
+              return request.gives_up_at < SimTime::max();
+            })};
   }
 
  private:

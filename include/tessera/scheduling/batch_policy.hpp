@@ -23,6 +23,10 @@ struct QueueSizes {
   [[nodiscard]] bool empty() const { return running + waiting + swapped == 0; }
 };
 
+// What becomes of a sequence whose client has gone: it leaves its queue, or its row goes on with
+// its batch.
+enum class Withdrawal { leaves, stays };
+
 class BatchPolicy {
  public:
   BatchPolicy() = default;
@@ -38,6 +42,10 @@ class BatchPolicy {
   // Appends to `leaving` those that now leave and give back their memory: by default all of them;
   // a static batch keeps them until its last one has finished.
   virtual void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) = 0;
+
+  // The client of `sequence`, which waits, runs or is swapped out, has gone. Where it leaves, the
+  // policy has forgotten it; else it goes on, to leave as others do.
+  [[nodiscard]] virtual Withdrawal withdraw(Sequence& sequence) = 0;
 
   [[nodiscard]] virtual QueueSizes sizes() const = 0;
   // The waiting sequence that will be admitted next, or null.

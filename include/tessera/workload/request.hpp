@@ -15,6 +15,9 @@ enum class RequestId : std::int64_t {};
   return static_cast<std::int64_t>(id);
 }
 
+// How a client ends a request whose last token has not come in time.
+enum class GivesUp : std::uint8_t { cancels, times_out };
+
 struct Request {
   RequestId id{};
   SimTime arrival;
@@ -22,7 +25,10 @@ struct Request {
   Tokens output{0};           // tokens until it ends by itself, at least 1
   std::int64_t priority = 0;  // lower is served first, as in vLLM
   std::int64_t tenant = 0;
-  std::int64_t client = 0;  // the user of a closed loop who waits for it
+  std::int64_t client = 0;                // the user of a closed loop who waits for it
+  SimTime deadline = SimTime::max();      // when it should have ended; max: whenever
+  SimTime gives_up_at = SimTime::max();   // its client goes away then; max: never
+  GivesUp gives_up = GivesUp::times_out;  // and how
   ContentKeys content;
 };
 
