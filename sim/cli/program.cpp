@@ -26,10 +26,11 @@ struct Verb {
   int (*run)(const Invocation&);
 };
 
-constexpr std::array<Verb, 7> verbs{{
+constexpr std::array<Verb, 8> verbs{{
     {"run", "simulate one scenario", run_verb},
     {"sweep", "simulate every combination of some values", sweep_verb},
     {"validate", "find every problem of a scenario without running it", validate_verb},
+    {"report", "one HTML page about a run or a sweep", report_verb},
     {"memory", "what parameters, KV cache and training take, by formula", memory_verb},
     {"replay", "run an allocation trace through a device allocator", replay_verb},
     {"list", "name the presets and kinds that a scenario may use", list_verb},

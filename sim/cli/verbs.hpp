@@ -29,6 +29,7 @@ struct ExitStatus {
 [[nodiscard]] int run_verb(const Invocation& invocation);
 [[nodiscard]] int validate_verb(const Invocation& invocation);
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
+[[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] int memory_verb(const Invocation& invocation);
 [[nodiscard]] int replay_verb(const Invocation& invocation);
 [[nodiscard]] int list_verb(const Invocation& invocation);
