@@ -16,22 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-VerbOptions report_options() {
-  VerbOptions options({
-      .synopsis = "tessera report DIR [options]",
-      .about = "Writes one HTML page about what 'tessera run -o' or 'tessera sweep -o' wrote into "
-               "DIR. The page\nneeds no network and no other file: send it, keep it, print it. "
-               "memory.csv and timeseries.csv are\noff in sweeps unless asked for "
-               "(--set output.memory.every='1 s'); iterations.csv shows as a strip.",
-      .examples = "  tessera report out/s\n"
-                  "  tessera report out/a -o a.html\n",
-  });
-  options.value("output,o", "FILE", "the page (default: DIR/report.html, which is replaced)")
-      .flag("force", "replace FILE if it exists")
-      .flag("quiet", "do not say where the page is");
-  return options;
-}
-
 // The page appears whole or not at all.
 void write_page(const fs::path& file, const std::string& page) {
   fs::path partial = file;
@@ -54,6 +38,22 @@ void write_page(const fs::path& file, const std::string& page) {
 }
 
 }  // namespace
+
+VerbOptions report_options() {
+  VerbOptions options({
+      .synopsis = "tessera report DIR [options]",
+      .about = "Writes one HTML page about what 'tessera run -o' or 'tessera sweep -o' wrote into "
+               "DIR. The page\nneeds no network and no other file: send it, keep it, print it. "
+               "memory.csv and timeseries.csv are\noff in sweeps unless asked for "
+               "(--set output.memory.every='1 s'); iterations.csv shows as a strip.",
+      .examples = "  tessera report out/s\n"
+                  "  tessera report out/a -o a.html\n",
+  });
+  options.value("output,o", "FILE", "the page (default: DIR/report.html, which is replaced)")
+      .flag("force", "replace FILE if it exists")
+      .flag("quiet", "do not say where the page is");
+  return options;
+}
 
 int report_verb(const Invocation& invocation) {
   const auto given = report_options().parse(invocation.arguments, {1, 1});

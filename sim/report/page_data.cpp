@@ -50,15 +50,17 @@ boost::json::value cell_value(const std::string& cell) {
 
 bool is_for_the_table(const std::string& column) {
   static const std::set<std::string> others{
-      "capacity_bytes", "kv_pool_bytes", "kv_blocks", "kv_capacity_tokens", "bound", "limited_by",
-      "gpu_busy", "duration_s", "slo_attainment", "slo_met", "cached_tokens", "status", "reason",
-      "external_fragmentation", "mean_batch_size", "max_itl_ms", "kv_live_of_pool"};
-  return others.contains(column) || column.starts_with("num_") ||
-         column.ends_with("_throughput") || column == "request_goodput" ||
-         column.starts_with("kv_waste_") || column.ends_with("_mean_bytes") ||
-         column.ends_with("_of_step_time") || column.starts_with("time_") ||
-         (column.ends_with("_ms") && (column.starts_with("mean_") || column.starts_with("median_") ||
-                                      column.starts_with("p90_") || column.starts_with("p99_")));
+      "capacity_bytes", "kv_pool_bytes",  "kv_blocks",  "kv_capacity_tokens",     "bound",
+      "limited_by",     "gpu_busy",       "duration_s", "slo_attainment",         "slo_met",
+      "cached_tokens",  "status",         "reason",     "external_fragmentation", "mean_batch_size",
+      "max_itl_ms",     "kv_live_of_pool"};
+  return others.contains(column) || column.starts_with("num_") || column.ends_with("_throughput") ||
+         column == "request_goodput" || column.starts_with("kv_waste_") ||
+         column.ends_with("_mean_bytes") || column.ends_with("_of_step_time") ||
+         column.starts_with("time_") ||
+         (column.ends_with("_ms") &&
+          (column.starts_with("mean_") || column.starts_with("median_") ||
+           column.starts_with("p90_") || column.starts_with("p99_")));
 }
 
 // The columns of summary.csv, in its order: the axes as text, the others as what they hold.
@@ -89,9 +91,8 @@ boost::json::object run_of(const fs::path& folder, const std::string& id, std::s
   add("memory", "memory.csv", [&](const fs::path& file) { return memory_data(file, rows); });
   add("series", "timeseries.csv",
       [&](const fs::path& file) { return timeseries_data(file, rows); });
-  add("requests", "requests.csv", [&](const fs::path& file) {
-    return request_data(file, std::min(rows, most_requests));
-  });
+  add("requests", "requests.csv",
+      [&](const fs::path& file) { return request_data(file, std::min(rows, most_requests)); });
   add("strip", "iterations.csv", [](const fs::path& file) { return iteration_strip(file); });
   add("scenario", "scenario.resolved.yaml", [](const fs::path& file) { return text_of(file); });
   add("manifest", "manifest.json", [](const fs::path& file) { return text_of(file); });

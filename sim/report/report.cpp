@@ -29,7 +29,9 @@ void replace(std::string& page, std::string_view place, std::string_view text) {
   page.replace(at, place.size(), text);
 }
 
-int value_of_digit(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
+int value_of_digit(char digit) {
+  return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
 
 // RFC 4648, of bytes given in hexadecimal.
 std::string base64_of(const std::string& digits) {

@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using Rows = std::vector<std::size_t>;
 
-constexpr std::array<std::string_view, 5> statuses{"finished", "rejected", "cancelled",
-                                                   "timed_out", "unfinished"};
+constexpr std::array<std::string_view, 5> statuses{"finished", "rejected", "cancelled", "timed_out",
+                                                   "unfinished"};
 
 class Requests {
  public:

@@ -54,9 +54,8 @@ double number_of(std::string_view cell, std::span<const std::string_view> words,
 
 std::optional<std::size_t> TextTable::find(std::string_view column) const {
   const auto found = std::find(columns.begin(), columns.end(), column);
-  return found == columns.end()
-             ? std::nullopt
-             : std::optional(static_cast<std::size_t>(found - columns.begin()));
+  return found == columns.end() ? std::nullopt
+                                : std::optional(static_cast<std::size_t>(found - columns.begin()));
 }
 
 const std::vector<double>* NumberTable::find(std::string_view column) const {

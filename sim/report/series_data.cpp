@@ -17,13 +17,23 @@ namespace {
 namespace fs = std::filesystem;
 
 // In the order of the stack, from its bottom.
-constexpr std::array<std::string_view, 17> ledger_classes{
-    "driver_bytes",        "weights_bytes",           "graphs_bytes",
-    "workspace_used_bytes", "workspace_idle_bytes",   "kv_live_bytes",
-    "kv_cached_prefix_bytes", "kv_reserved_future_bytes", "kv_reserved_never_bytes",
-    "kv_dead_bytes",       "kv_pad_bytes",            "kv_duplicate_bytes",
-    "kv_rounding_bytes",   "cached_free_bytes",       "free_unusable_bytes",
-    "free_usable_bytes",   "withheld_bytes"};
+constexpr std::array<std::string_view, 17> ledger_classes{"driver_bytes",
+                                                          "weights_bytes",
+                                                          "graphs_bytes",
+                                                          "workspace_used_bytes",
+                                                          "workspace_idle_bytes",
+                                                          "kv_live_bytes",
+                                                          "kv_cached_prefix_bytes",
+                                                          "kv_reserved_future_bytes",
+                                                          "kv_reserved_never_bytes",
+                                                          "kv_dead_bytes",
+                                                          "kv_pad_bytes",
+                                                          "kv_duplicate_bytes",
+                                                          "kv_rounding_bytes",
+                                                          "cached_free_bytes",
+                                                          "free_unusable_bytes",
+                                                          "free_usable_bytes",
+                                                          "withheld_bytes"};
 
 const std::vector<double>& column(const NumberTable& table, std::string_view name,
                                   const fs::path& file) {
@@ -97,10 +107,15 @@ boost::json::array memory_data(const fs::path& file, std::size_t rows) {
 }
 
 boost::json::array timeseries_data(const fs::path& file, std::size_t rows) {
-  constexpr std::array<std::string_view, 9> wanted{
-      "time_s",      "engine",      "request_throughput",   "output_throughput",
-      "num_running", "num_waiting", "kv_waste_of_reserved", "kv_waste_of_pool",
-      "external_fragmentation"};
+  constexpr std::array<std::string_view, 9> wanted{"time_s",
+                                                   "engine",
+                                                   "request_throughput",
+                                                   "output_throughput",
+                                                   "num_running",
+                                                   "num_waiting",
+                                                   "kv_waste_of_reserved",
+                                                   "kv_waste_of_pool",
+                                                   "external_fragmentation"};
   constexpr std::array<std::string_view, 4> leading{"output_throughput", "num_running",
                                                     "num_waiting", "kv_waste_of_reserved"};
   boost::json::array result;

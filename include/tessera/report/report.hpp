@@ -14,9 +14,9 @@ struct ReportOptions {
 };
 
 // The page for what `tessera run` or `tessera sweep` wrote into `folder`. Only what the files hold
-// is shown; nothing is simulated again. Equal folders give equal pages. Series are reduced to what a
-// screen shows; each stretch of time keeps the rows that hold its extremes.
-// Throws UnreadableFile for a folder without results, BadInput for a file that is none of ours.
+// is shown; nothing is simulated again. Equal folders give equal pages. Series are reduced to what
+// a screen shows; each stretch of time keeps the rows that hold its extremes. Throws UnreadableFile
+// for a folder without results, BadInput for a file that is none of ours.
 [[nodiscard]] std::string make_report(const std::filesystem::path& folder,
                                       const ReportOptions& options = {});
 
