@@ -46,6 +46,8 @@ struct Verb {
 [[nodiscard]] int validate_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions memory_options();
 [[nodiscard]] int memory_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions explain_options();
+[[nodiscard]] int explain_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions replay_options();
 [[nodiscard]] int replay_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions list_options();
