@@ -175,10 +175,11 @@ TEST(TraceAttributes, ComeFromColumnsWithTheirNames) {
 }
 
 TEST(TraceAttributes, ComeFromKeysOfJsonLines) {
-  const Trace trace = trace_of(
-      R"({"timestamp": 0, "input_length": 5, "output_length": 2, "priority": 4, "cancel_after_s": 1})"
-      "\n"
-      R"({"timestamp": 1, "input_length": 5, "output_length": 2})");
+  const Trace trace =
+      trace_of(R"({"timestamp": 0, "input_length": 5, "output_length": 2, "priority": 4,)"
+               R"( "cancel_after_s": 1})"
+               "\n"
+               R"({"timestamp": 1, "input_length": 5, "output_length": 2})");
   EXPECT_EQ(trace.attributes.at(trace.rows.at(0).attributes_at).priority, 4);
   EXPECT_EQ(trace.attributes.at(trace.rows.at(0).attributes_at).cancel_after, Duration::seconds(1));
   EXPECT_EQ(trace.rows.at(1).attributes_at, 0U);
