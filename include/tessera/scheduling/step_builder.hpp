@@ -60,6 +60,9 @@ class StepBuilder {
   [[nodiscard]] bool is_empty() const { return step_.tokens == Tokens{0}; }
   // Whether another block could be had; always so without blocks.
   [[nodiscard]] bool has_free_block() const { return kv_.free_blocks() != Blocks{0}; }
+  // Blocks that could be had, those of a prefix cache that nobody uses among them; none without
+  // blocks.
+  [[nodiscard]] Blocks free_blocks() const { return kv_.free_blocks().value_or(Blocks{0}); }
   // Whether a waiting sequence could be admitted.
   [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms) const;
   // How many sequences of this size an empty pool holds at once.
