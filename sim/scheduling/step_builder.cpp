@@ -36,6 +36,7 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   sequence.kv.trailing_padding = terms.trailing_padding;
   const Grant grant = kv_.admit(sequence.kv, admission_of(sequence, terms), step_.work);
   if (grant != Grant::ok) {
+    step_.memory_refused = true;
     return grant;
   }
   sequence.state = SequenceState::running;
@@ -76,8 +77,10 @@ Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind
   return grant;
 }
 
-bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) const {
-  return kv_.could_admit(sequence.kv, admission_of(sequence, terms)) == Grant::ok;
+bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
+  const bool fits = kv_.could_admit(sequence.kv, admission_of(sequence, terms)) == Grant::ok;
+  step_.memory_refused = step_.memory_refused || !fits;
+  return fits;
 }
 
 void StepBuilder::schedule_dead_row(Sequence& sequence) {
@@ -144,6 +147,8 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
   if (grant == Grant::ok) {
     sequence.state = SequenceState::running;
     step_.swapped_in.push_back(&sequence);
+  } else {
+    step_.memory_refused = true;
   }
   return grant;
 }
