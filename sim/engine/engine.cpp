@@ -9,10 +9,11 @@
 namespace tessera {
 namespace {
 
-PolicyContext policy_context(const Scenario& scenario) {
+PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) {
   const KvTraits kv = traits_of(scenario.engine.kv_cache);
   return {.max_model_len = scenario.max_model_len(),
-          .block_size = kv.block_size.value_or(Tokens{1})};
+          .block_size = kv.block_size.value_or(Tokens{1}),
+          .kv_capacity = kv_cache.capacity()};
 }
 
 RequestStatus status_of(GivesUp how) {
@@ -21,18 +22,20 @@ RequestStatus status_of(GivesUp how) {
 
 }  // namespace
 
-std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
-  const KvPool pool{
-      .bytes = plan.pool,
-      .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
-      .max_model_len = scenario.max_model_len(),
-      .host_bytes = scenario.engine.memory.swap_space,
-      .watermark = policy.watermark,
-      .watermark_always = policy.watermark_always,
-      .freed_blocks = policy.freed_blocks,
-      .null_block = policy.null_block};
-  return make_kv_cache(scenario.engine.kv_cache, pool);
+  return {.bytes = plan.pool,
+          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+          .max_model_len = scenario.max_model_len(),
+          .host_bytes = scenario.engine.memory.swap_space,
+          .watermark = policy.watermark,
+          .watermark_always = policy.watermark_always,
+          .freed_blocks = policy.freed_blocks,
+          .null_block = policy.null_block};
+}
+
+std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+  return make_kv_cache(scenario.engine.kv_cache, kv_pool(scenario, plan));
 }
 
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
@@ -53,7 +56,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario, plan)),
-      policy_(make_policy(scenario.engine.policy, policy_context(scenario))),
+      policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
       batches_in_flight_(
@@ -71,9 +74,8 @@ bool Engine::submit(const Request& request, SimTime now) {
     record_given_up(request, now);
     return false;
   }
-  const Tokens output = std::min(request.output, max_model_len_ - request.prompt);
-  Sequence& sequence = sequences_.insert(request, output);
-  if (!kv_->can_ever_hold(sequence.kv)) {
+  Sequence& sequence = sequences_.insert(request, max_model_len_ - request.prompt);
+  if (!kv_->can_ever_hold(sequence.kv) || !policy_->can_ever_admit(sequence)) {
     sequences_.erase(sequence);
     reject(request, now, EndReason::exceeds_pool);
     return false;
@@ -86,7 +88,7 @@ bool Engine::submit(const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now) {
+void Engine::schedule(SimTime now, SimTime /*horizon*/) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();

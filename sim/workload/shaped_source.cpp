@@ -151,6 +151,7 @@ class ShapedSource final : public RequestSource {
   // Without its time and its patience.
   Request next_turn(const Request& last) {
     Request next = last;
+    next.max_output.reset();
     next.deadline = next.gives_up_at = SimTime::max();
     Request drawn = last;
     SourceCounts counts;
@@ -159,6 +160,7 @@ class ShapedSource final : public RequestSource {
     drawn_.clamped_outputs += counts.clamped_outputs;
     next.prompt = last.prompt + last.output + drawn.prompt;
     next.output = drawn.output;
+    next.max_output = drawn.max_output;
     return next;
   }
 
