@@ -35,6 +35,7 @@ class Rules {
     check_length("workload.max_output_tokens", scenario_.workload.max_output_tokens);
     check_lengths_fit();
     check_what_traces_lack();
+    check_sampling();
     check_amount();
     check_files();
     check_memory();
@@ -68,6 +69,7 @@ class Rules {
   void check_length(std::string_view path, const std::optional<LengthSpec>& length);
   void check_lengths_fit();
   void check_what_traces_lack();
+  void check_sampling();
   void check_amount();
   void check_file(std::string_view path, const std::string& file);
   void check_files();
@@ -217,11 +219,11 @@ void Rules::check_policy() {
   if (!sound({"engine.policy"})) {
     return;
   }
+  if (const std::string why = why_not_in_order(scenario_.engine.policy); !why.empty()) {
+    fault("engine.policy.order", why);
+  }
   if (const auto* v0 = std::get_if<VllmV0Spec>(&scenario_.engine.policy)) {
     const bool old = v0->version != VllmV0Version::v0_6;
-    if (old && v0->order == Order::priority) {
-      fault("engine.policy.order", "of the versions of vllm_v0 only 0.6 serves by priority");
-    }
     if (old && v0->chunked_prefill) {
       fault("engine.policy.chunked_prefill", "of the versions of vllm_v0 only 0.6 splits prompts");
     }
@@ -309,6 +311,37 @@ void Rules::check_what_traces_lack() {
     fault("workload.shared_prefixes",
           "the trace's prompts have their own contents; give prompt_tokens, so that prompts are "
           "drawn");
+  }
+}
+
+void Rules::check_sampling() {
+  const auto& sampling = scenario_.workload.sampling;
+  if (!sampling || !sound({"workload.sampling", "engine.policy", "engine.kv_cache"})) {
+    return;
+  }
+  if (sampling->num_sequences() < sampling->n) {
+    fault("workload.sampling.best_of", "of " + std::to_string(*sampling->best_of) +
+                                           " sequences no " + std::to_string(sampling->n) +
+                                           " can be returned; take at least n");
+  }
+  if (sampling->num_sequences() == 1) {
+    return;
+  }
+  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache);
+  if (!why.empty()) {
+    fault("workload.sampling", why);
+  }
+  const std::int64_t most = traits_of(scenario_.engine.policy).max_num_seqs;
+  if (sampling->num_sequences() > most) {
+    fault("workload.sampling", "a request of " + std::to_string(sampling->num_sequences()) +
+                                   " sequences never runs where " + std::to_string(most) +
+                                   " may run at once; raise engine.policy.max_num_seqs");
+  }
+  const GpuSpec& gpu = scenario_.hardware.gpu;
+  if (gpu.link_measured.value() <= 0.0 && gpu.link_bandwidth.value() <= 0.0) {
+    fault("workload.sampling",
+          "vllm_v0 swaps out requests of several sequences, and the GPU's link_bandwidth is "
+          "unknown; give it");
   }
 }
 

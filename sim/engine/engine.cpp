@@ -9,11 +9,13 @@
 namespace tessera {
 namespace {
 
-PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) {
-  const KvTraits kv = traits_of(scenario.engine.kv_cache);
-  return {.max_model_len = scenario.max_model_len(),
-          .block_size = kv.block_size.value_or(Tokens{1}),
-          .kv_capacity = kv_cache.capacity()};
+// The limit that the SLO sets on each request's end, or else on its first token.
+std::optional<Duration> time_limit(const Scenario& scenario) {
+  if (!scenario.slo) {
+    return std::nullopt;
+  }
+  const SloSpec& slo = *scenario.slo;
+  return slo.e2el.each ? slo.e2el.each : slo.ttft.each;
 }
 
 RequestStatus status_of(GivesUp how) {
@@ -56,13 +58,32 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario, plan)),
-      policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
+      policy_(make_policy(scenario.engine.policy, policy_context())),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
       batches_in_flight_(
           static_cast<std::size_t>(traits_of(scenario.engine.policy).batches_in_flight)),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
+}
+
+PolicyContext Engine::policy_context() const {
+  const KvTraits kv = traits_of(scenario_.engine.kv_cache);
+  return {.seed = scenario_.seed,
+          .time_limit = time_limit(scenario_),
+          .prefill_time = [this](Tokens tokens) { return prefill_time(tokens); },
+          .max_model_len = scenario_.max_model_len(),
+          .block_size = kv.block_size.value_or(Tokens{1}),
+          .kv_capacity = kv_->capacity()};
+}
+
+Duration Engine::prefill_time(Tokens tokens) const {
+  const std::int64_t n = tokens.count();
+  StepShape shape;
+  shape.prefill_tokens = shape.prefill_context = tokens;
+  shape.prefill_sequences = shape.sampled_sequences = 1;
+  shape.prefill_pairs = n * (n + 1) / 2;
+  return cost_->step(shape).total();
 }
 
 bool Engine::submit(const Request& request, SimTime now) {
@@ -181,7 +202,7 @@ Duration Engine::time_of_prefills(const Batch& batch) {
   decodes.work = shape.work;
   for (const StepEntry& entry : batch.step.entries) {
     const bool counts = !entry.withdrawn && entry.samples && entry.kind == EntryKind::decode;
-    decodes.sampled_sequences += counts ? 1 : 0;
+    decodes.sampled_sequences += counts ? entry.rows : 0;
   }
   // A measured table need not be monotone: then the prefills took nothing.
   return std::max(whole - cost_->step(decodes).total(), Duration{});

@@ -7,12 +7,16 @@
 
 namespace tessera {
 
-std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder) {
+std::string why_step_by_step(const Scenario& scenario, const SourceTraits& source,
+                             const Recorder& recorder) {
   if (scenario.engine.advance == Advance::step) {
     return "engine.advance is step";
   }
   if (!recorder.takes_spans()) {
     return "what is recorded names the sequences of every step";
+  }
+  if (source.gives_up || source.several_sequences) {
+    return "requests may be given up, or have several sequences";
   }
   const auto plan = plan_memory(scenario);
   TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
@@ -21,8 +25,9 @@ std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder)
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
-                                           const MemoryPlan& plan, Recorder& recorder) {
-  if (why_step_by_step(scenario, recorder).empty()) {
+                                           const MemoryPlan& plan, const SourceTraits& source,
+                                           Recorder& recorder) {
+  if (why_step_by_step(scenario, source, recorder).empty()) {
     return make_span_engine(id, scenario, plan, recorder);
   }
   return std::make_unique<Engine>(id, scenario, plan, recorder);

@@ -19,7 +19,8 @@ class Node {
     TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
                       "a scenario that is simulated fits its device");
     announce(std::get<MemoryPlan>(plan));
-    engine_ = make_engine(EngineId{0}, scenario, std::get<MemoryPlan>(plan), recorder);
+    engine_ =
+        make_engine(EngineId{0}, scenario, std::get<MemoryPlan>(plan), source.traits(), recorder);
   }
 
   // At every boundary: what has ended leaves, what has arrived is seen, the next step is decided.

@@ -1,10 +1,11 @@
-// What Orca and FasterTransformer share: a queue served first come first served, sequences that own
+// What Orca and FasterTransformer share: a queue, sequences that own
 // all their memory from admission on, whole prompts, and one token a step for each that has begun.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
+#include "sim/scheduling/waiting_queue.hpp"
 #include "tessera/scheduling/batch_policy.hpp"
 
 namespace tessera {
@@ -12,7 +13,7 @@ namespace tessera {
 // When waiting sequences are admitted.
 enum class Joining { at_every_step, when_nobody_runs };
 
-[[nodiscard]] std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs,
-                                                                Joining joining);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_reserving_batch(
+    std::int64_t max_num_seqs, Joining joining, std::unique_ptr<WaitingQueue> waiting);
 
 }  // namespace tessera

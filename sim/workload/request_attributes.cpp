@@ -22,10 +22,13 @@ RequestAttributes::RequestAttributes(const WorkloadSpec& spec, std::uint64_t see
 
 bool RequestAttributes::any(const WorkloadSpec& spec) {
   return spec.tenants || spec.priorities || spec.shared_prefixes || spec.deadline ||
-         spec.client_timeout || spec.cancellations;
+         spec.client_timeout || spec.cancellations || spec.sampling;
 }
 
 void RequestAttributes::apply_identity(Request& request) {
+  if (spec_.sampling) {
+    request.num_sequences = spec_.sampling->num_sequences();
+  }
   if (tenants_) {
     request.tenant = (*tenants_)();
   }

@@ -19,7 +19,7 @@ class RequestAttributes {
 
   // Whether any of them is named by `spec`.
   [[nodiscard]] static bool any(const WorkloadSpec& spec);
-  // What the turns of a conversation have in common: tenant, priority and prefix.
+  // What the turns of a conversation have in common: tenant, priority, prefix and sampling.
   void apply_identity(Request& request);
   // What every request has anew: deadline, timeout and cancellation.
   void apply_patience(Request& request);

@@ -99,6 +99,7 @@ class ShapedSource final : public RequestSource {
 
   [[nodiscard]] SourceTraits traits() const override {
     SourceTraits traits = arrivals_->traits();
+    traits.several_sequences = spec_.sampling && spec_.sampling->num_sequences() > 1;
     traits.gives_up = traits.gives_up || spec_.client_timeout || spec_.cancellations;
     return traits;
   }

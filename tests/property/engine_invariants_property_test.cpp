@@ -130,6 +130,12 @@ std::vector<PolicySpec> policies() {
                                   .async_scheduling = true,
                                   .max_num_seqs = limit,
                                   .max_num_batched_tokens = Tokens{64}});
+    for (const Order order : {Order::sjf, Order::edf, Order::vtc, Order::mlfq}) {
+      specs.emplace_back(VllmV1Spec{.order = order,
+                                    .max_num_seqs = limit,
+                                    .max_num_batched_tokens = Tokens{64},
+                                    .prediction_error = 0.5});
+    }
     specs.emplace_back(VllmV0Spec{.max_num_seqs = limit, .max_num_batched_tokens = Tokens{256}});
     specs.emplace_back(VllmV0Spec{.order = Order::priority,
                                   .preemption = Preemption::swap,
@@ -141,6 +147,7 @@ std::vector<PolicySpec> policies() {
     specs.emplace_back(SimpleChunkingSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
     specs.emplace_back(StaticSpec{.max_num_seqs = limit});
     specs.emplace_back(OrcaSpec{.max_num_seqs = limit});
+    specs.emplace_back(OrcaSpec{.order = Order::vtc, .max_num_seqs = limit});
     specs.emplace_back(FasterTransformerSpec{.max_num_seqs = limit});
   }
   return specs;
@@ -200,6 +207,10 @@ std::vector<Request> random_requests(std::uint64_t seed) {
     arrival += pick(3) == 0 ? Duration{} : Duration::milliseconds(pick(120));
     Request request = a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(100)});
     request.priority = pick(3);
+    request.tenant = pick(3);
+    if (pick(2) == 0) {
+      request.deadline = request.arrival + Duration::milliseconds(pick(5'000));
+    }
     request.content.group = pick(4);
     request.content.shared_prefix = Tokens{pick(64)};
     // Some clients go away, while they wait, are computed, or have been served.
@@ -210,6 +221,25 @@ std::vector<Request> random_requests(std::uint64_t seed) {
     requests.push_back(request);
   }
   return requests;
+}
+
+TEST(EngineInvariants, HoldForRequestsOfSeveralSequences) {
+  for (const std::int64_t blocks : {24, 60, 200}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      Scenario scenario = scarce_scenario(VllmV0Spec{.max_num_seqs = 12}, PagedKvSpec{});
+      std::get<PagedKvSpec>(scenario.engine.kv_cache).num_blocks = Blocks{blocks};
+      scenario.hardware.gpu.link_bandwidth = Bandwidth{1e10};
+      std::vector<Request> requests = random_requests(seed);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        requests[i].num_sequences = static_cast<std::int64_t>(1 + i % 4);
+      }
+      ListedRequests source(requests);
+      Invariants invariants;
+      ASSERT_NO_THROW(simulate(scenario, source, invariants)) << blocks << " " << seed;
+      invariants.check_end(static_cast<std::int64_t>(requests.size()));
+      ASSERT_FALSE(::testing::Test::HasFailure()) << blocks << " " << seed;
+    }
+  }
 }
 
 TEST(EngineInvariants, HoldForEveryPolicyWithEveryKvManager) {

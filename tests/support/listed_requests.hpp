@@ -1,7 +1,6 @@
 // Requests from a list, in order of arrival.
 #pragma once
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,9 +21,12 @@ class ListedRequests final : public RequestSource {
     return {.requests = static_cast<std::int64_t>(next_)};
   }
   [[nodiscard]] SourceTraits traits() const override {
-    return {.gives_up = std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
-              return request.gives_up_at < SimTime::max();
-            })};
+    SourceTraits traits;
+    for (const Request& request : requests_) {
+      traits.gives_up = traits.gives_up || request.gives_up_at < SimTime::max();
+      traits.several_sequences = traits.several_sequences || request.num_sequences > 1;
+    }
+    return traits;
   }
 
  private:

@@ -29,7 +29,9 @@ struct Request {
   std::optional<Tokens> max_output;
   std::int64_t priority = 0;  // lower is served first, as in vLLM
   std::int64_t tenant = 0;
-  std::int64_t client = 0;                // the user of a closed loop who waits for it
+  std::int64_t client = 0;  // the user of a closed loop who waits for it
+  // Sequences that are sampled from its prompt, all as long as `output` (n, or best_of).
+  std::int64_t num_sequences = 1;
   SimTime deadline = SimTime::max();      // when it should have ended; max: whenever
   SimTime gives_up_at = SimTime::max();   // its client goes away then; max: never
   GivesUp gives_up = GivesUp::times_out;  // and how

@@ -23,7 +23,8 @@ struct SourceCounts {
 
 // What the requests of a source may do beside arriving and being computed.
 struct SourceTraits {
-  bool gives_up = false;  // some have a gives_up_at
+  bool gives_up = false;           // some have a gives_up_at
+  bool several_sequences = false;  // some have more than one sequence
 };
 
 class RequestSource {
@@ -47,8 +48,8 @@ class RequestSource {
 
 // Draws from streams named after what they draw ("arrivals", "prompt_tokens", "output_tokens",
 // "max_output_tokens", "think_time", "tenants", "priorities", "shared_prefixes", "turns",
-// "turn_think_time", "cancellations", and "rows" where both lengths come from one row of a file), so
-// that equal seeds give equal arrivals whatever the lengths are. A generator given neither
+// "turn_think_time", "cancellations", and "rows" where both lengths come from one row of a file),
+// so that equal seeds give equal arrivals whatever the lengths are. A generator given neither
 // `requests` nor `duration` ends after 1000 requests, as does a burst given only a `duration`; a
 // trace ends with its rows. `directory` is where relative file names start. `notes` receives what a
 // user should hear (an unsorted trace). Throws BadInput for a bad trace (with its line),

@@ -264,6 +264,20 @@ struct CancellationSpec {
   }
 };
 
+// Parallel sampling: several sequences from one prompt, equally long.
+struct SamplingSpec {
+  std::int64_t n = 1;
+  std::optional<std::int64_t> best_of;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    const auto some = between(std::int64_t{1}, std::int64_t{1'000});
+    v.field("n", self.n, some, "sequences that a request returns");
+    v.field("best_of", self.best_of, some,
+            "sequences that are sampled for it, of which the best n are returned; null: n");
+  }
+  [[nodiscard]] std::int64_t num_sequences() const { return best_of.value_or(n); }
+};
+
 struct WorkloadSpec {
   ArrivalSpec arrivals;
   std::optional<LengthSpec> prompt_tokens;  // absent: the trace's, or 128
@@ -272,6 +286,7 @@ struct WorkloadSpec {
   std::optional<Tokens> max_total_tokens;
   std::optional<std::int64_t> requests;
   std::optional<Duration> duration;
+  std::optional<SamplingSpec> sampling;
   std::optional<CategorySpec> tenants;
   std::optional<CategorySpec> priorities;
   std::optional<SharedPrefixSpec> shared_prefixes;
@@ -294,6 +309,8 @@ struct WorkloadSpec {
     v.field("requests", self.requests, between(std::int64_t{1}, std::int64_t{1'000'000'000'000}),
             "how many requests arrive");
     v.field("duration", self.duration, more_than(Duration{}), "how long requests arrive");
+    v.field("sampling", self.sampling,
+            "several sequences a request, with copy on write; null: one");
     v.field("tenants", self.tenants, "whose requests they are; null: the trace's, or one tenant");
     v.field("priorities", self.priorities,
             "how urgent they are, 0 first; null: the trace's, or all alike");
