@@ -99,6 +99,9 @@ Shape described_shape() {
   } else if constexpr (std::is_same_v<T, ModelSpec>) {
     shape.shorthand = Shorthand::preset_name;
     shape.bases = {preset_field(model_preset_names()), hugging_face_field()};
+  } else if constexpr (std::is_same_v<T, EngineOverheads>) {
+    shape.shorthand = Shorthand::preset_name;
+    shape.bases = {preset_field(overheads_preset_names())};
   } else if constexpr (std::is_same_v<T, LatencyLimit>) {
     shape.shorthand = Shorthand::limit_on_each;
   } else if constexpr (std::is_same_v<T, SeriesSpec>) {
@@ -188,6 +191,11 @@ const Shape& gpu_shape() {
 
 const Shape& model_shape() {
   static const Shape shape = shape_of<ModelSpec>();
+  return shape;
+}
+
+const Shape& overheads_shape() {
+  static const Shape shape = shape_of<EngineOverheads>();
   return shape;
 }
 

@@ -29,11 +29,12 @@ std::optional<std::string> why_unsupported(const GpuSpec& gpu, const PrecisionSp
 }
 
 std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
-                                           const ModelSpec& model, const PrecisionSpec& precision) {
+                                           const ModelSpec& model, const PrecisionSpec& precision,
+                                           const EngineOverheads& overheads) {
   if (const auto* affine = std::get_if<AffineCostSpec>(&spec)) {
     return make_affine_model(*affine);
   }
-  return make_roofline_model(std::get<RooflineCostSpec>(spec), gpu, model, precision);
+  return make_roofline_model(gpu, model, precision, overheads);
 }
 
 }  // namespace tessera

@@ -9,9 +9,9 @@
 namespace tessera {
 
 [[nodiscard]] std::unique_ptr<CostModel> make_affine_model(const AffineCostSpec& spec);
-[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec,
-                                                             const GpuSpec& gpu,
+[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const GpuSpec& gpu,
                                                              const ModelSpec& model,
-                                                             const PrecisionSpec& precision);
+                                                             const PrecisionSpec& precision,
+                                                             const EngineOverheads& overheads);
 
 }  // namespace tessera

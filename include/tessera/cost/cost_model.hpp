@@ -10,6 +10,7 @@
 
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_specs.hpp"
+#include "tessera/cost/engine_overheads.hpp"
 #include "tessera/cost/step_shape.hpp"
 #include "tessera/hardware/gpu.hpp"
 #include "tessera/model/model.hpp"
@@ -71,9 +72,11 @@ class CostModel {
 [[nodiscard]] std::optional<std::string> why_unsupported(const GpuSpec& gpu,
                                                          const PrecisionSpec& precision);
 
+// `overheads` are the engine's, which a roofline adds to its kernels.
 // Precondition: for a roofline, the card supports the precision.
 [[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
                                                          const ModelSpec& model,
-                                                         const PrecisionSpec& precision);
+                                                         const PrecisionSpec& precision,
+                                                         const EngineOverheads& overheads = {});
 
 }  // namespace tessera

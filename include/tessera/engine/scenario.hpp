@@ -9,6 +9,7 @@
 #include "tessera/core/spec.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_specs.hpp"
+#include "tessera/cost/engine_overheads.hpp"
 #include "tessera/hardware/gpu.hpp"
 #include "tessera/memory/kv_specs.hpp"
 #include "tessera/memory/memory_plan.hpp"
@@ -46,6 +47,7 @@ struct EngineSpec {
   MemorySpec memory;
   std::optional<Tokens> max_model_len;
   ParallelSpec parallel;
+  EngineOverheads overheads;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -55,6 +57,9 @@ struct EngineSpec {
     v.field("max_model_len", self.max_model_len, between(Tokens{2}, Tokens{1'000'000'000}),
             "longest prompt + output; null: the model's");
     v.field("parallel", self.parallel, "how the model is spread over GPUs");
+    v.field("overheads", self.overheads,
+            "what the engine adds to its kernels: a preset's name, or a "
+            "mapping");
   }
 };
 
