@@ -85,13 +85,16 @@ const Catalogue& find_catalogue(const std::string& name) {
 
 }  // namespace
 
-int list_verb(const Invocation& invocation) {
-  const VerbOptions options({
+VerbOptions list_options() {
+  return VerbOptions({
       .synopsis = "tessera list [gpus|models|overheads|policies|kv_managers|allocators|traces]",
       .about = "Names the presets and kinds that a scenario may use; all of them without argument.",
       .examples = "  tessera list gpus\n  tessera list policies\n",
   });
-  const auto given = options.parse(invocation.arguments, {0, 1});
+}
+
+int list_verb(const Invocation& invocation) {
+  const auto given = list_options().parse(invocation.arguments, {0, 1});
   if (!given) {
     return ExitStatus::done;
   }

@@ -1,8 +1,7 @@
-// The table of verbs, and the exit status that each kind of failure gets.
+// What the program says of itself, and the exit status that each kind of failure gets.
 #include "tessera/cli/program.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -20,28 +19,12 @@
 namespace tessera {
 namespace {
 
-struct Verb {
-  std::string_view name;
-  std::string_view summary;
-  int (*run)(const Invocation&);
-};
-
-constexpr std::array<Verb, 7> verbs{{
-    {"run", "simulate one scenario", run_verb},
-    {"sweep", "simulate every combination of some values", sweep_verb},
-    {"validate", "find every problem of a scenario without running it", validate_verb},
-    {"memory", "what parameters, KV cache and training take, by formula", memory_verb},
-    {"replay", "run an allocation trace through a device allocator", replay_verb},
-    {"list", "name the presets and kinds that a scenario may use", list_verb},
-    {"schema", "print the JSON Schema of scenarios, for editors", schema_verb},
-}};
-
 void print_overview() {
   print(
       "tessera simulates one LLM serving node: its batches, its time, every byte of its "
       "memory.\n\n");
   print("Usage: tessera VERB [arguments]\n\nVerbs:\n");
-  for (const Verb& verb : verbs) {
+  for (const Verb& verb : all_verbs()) {
     std::string line = "  " + std::string(verb.name);
     line.resize(12, ' ');
     print(line + std::string(verb.summary) + "\n");
@@ -56,7 +39,7 @@ void print_overview() {
 
 const Verb& find_verb(const std::string& name) {
   std::vector<std::string> names;
-  for (const Verb& verb : verbs) {
+  for (const Verb& verb : all_verbs()) {
     if (verb.name == name) {
       return verb;
     }

@@ -28,7 +28,7 @@ std::string ending_of(const ReplaySummary& summary) {
 
 }  // namespace
 
-int replay_verb(const Invocation& invocation) {
+VerbOptions replay_options() {
   VerbOptions options({
       .synopsis = "tessera replay TRACE [options]",
       .about = "Runs an allocation trace (CSV with op,id,size and, where it was recorded, addr; "
@@ -41,7 +41,11 @@ int replay_verb(const Invocation& invocation) {
   });
   options.value("allocator", "NAME[,option=value...]", "the allocator (cuda_caching)")
       .flag("quiet,q", "no summary on the standard error");
-  const auto given = options.parse(invocation.arguments, {1, 1});
+  return options;
+}
+
+int replay_verb(const Invocation& invocation) {
+  const auto given = replay_options().parse(invocation.arguments, {1, 1});
   if (!given) {
     return ExitStatus::done;
   }

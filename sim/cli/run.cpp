@@ -11,7 +11,6 @@
 #include "sim/cli/verbs.hpp"
 
 namespace tessera {
-namespace {
 
 VerbOptions run_options() {
   VerbOptions options({
@@ -29,8 +28,6 @@ VerbOptions run_options() {
   add_output_options(options);
   return options;
 }
-
-}  // namespace
 
 int run_verb(const Invocation& invocation) {
   const auto given = run_options().parse(invocation.arguments, {0, 1});

@@ -19,28 +19,6 @@ namespace {
 
 constexpr std::int64_t most_threads = 1024;
 
-VerbOptions sweep_options() {
-  VerbOptions options({
-      .synopsis = "tessera sweep [SCENARIO] [--vary PATH=VALUE,VALUE…]… [options]",
-      .about = "Runs every combination of the values of the scenario's 'sweep:' mapping and of "
-               "--vary, which replaces\nor adds an axis. Rows come in the order of the grid, the "
-               "last axis changing fastest.",
-      .examples = "  tessera sweep scenarios/demo.yaml -j 2 -o out/s\n"
-                  "  tessera sweep scenarios/t4_llama7b_int8.yaml --vary "
-                  "engine.policy.max_num_seqs=1,2,4,8,16\n"
-                  "  tessera sweep --model opt-2.7b --vary engine.kv_cache.kind=paged,contiguous "
-                  "--vary seed=1,2,3\n",
-  });
-  options
-      .repeatable("vary", "PATH=V1,V2",
-                  "an axis: a path and its values, split at commas outside brackets")
-      .value("jobs,j", "N", "threads (default: as many as the machine runs at once)")
-      .flag("dry-run", "validate and list the points; run nothing");
-  add_scenario_options(options);
-  add_output_options(options);
-  return options;
-}
-
 void report_failure(const SweepPlan& plan, const SweepPoint& point, const std::string& reason) {
   complain("error: point " + point.id + " (" + settings_of(plan, point) + "): " + reason);
 }
@@ -98,6 +76,28 @@ int report_failures(const SweepPlan& plan, std::span<const SweepRow> rows) {
 }
 
 }  // namespace
+
+VerbOptions sweep_options() {
+  VerbOptions options({
+      .synopsis = "tessera sweep [SCENARIO] [--vary PATH=VALUE,VALUE…]… [options]",
+      .about = "Runs every combination of the values of the scenario's 'sweep:' mapping and of "
+               "--vary, which replaces\nor adds an axis. Rows come in the order of the grid, the "
+               "last axis changing fastest.",
+      .examples = "  tessera sweep scenarios/demo.yaml -j 2 -o out/s\n"
+                  "  tessera sweep scenarios/t4_llama7b_int8.yaml --vary "
+                  "engine.policy.max_num_seqs=1,2,4,8,16\n"
+                  "  tessera sweep --model opt-2.7b --vary engine.kv_cache.kind=paged,contiguous "
+                  "--vary seed=1,2,3\n",
+  });
+  options
+      .repeatable("vary", "PATH=V1,V2",
+                  "an axis: a path and its values, split at commas outside brackets")
+      .value("jobs,j", "N", "threads (default: as many as the machine runs at once)")
+      .flag("dry-run", "validate and list the points; run nothing");
+  add_scenario_options(options);
+  add_output_options(options);
+  return options;
+}
 
 int sweep_verb(const Invocation& invocation) {
   const auto given = sweep_options().parse(invocation.arguments, {0, 1});

@@ -57,7 +57,7 @@ std::int64_t report_bad_points(const SweepPlan& plan) {
 
 }  // namespace
 
-int validate_verb(const Invocation& invocation) {
+VerbOptions validate_options() {
   VerbOptions options({
       .synopsis = "tessera validate SCENARIO [options]",
       .about = "Finds every problem of a scenario at once, as file:line:column: error: message, "
@@ -66,7 +66,11 @@ int validate_verb(const Invocation& invocation) {
                   "  tessera validate scenarios/t4_llama7b_int8.yaml --set hardware.gpu=l4\n",
   });
   add_scenario_options(options);
-  const auto given = options.parse(invocation.arguments, {1, 1});
+  return options;
+}
+
+int validate_verb(const Invocation& invocation) {
+  const auto given = validate_options().parse(invocation.arguments, {1, 1});
   if (!given) {
     return ExitStatus::done;
   }

@@ -3,7 +3,10 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "sim/cli/options.hpp"
 
 namespace tessera {
 
@@ -25,13 +28,31 @@ struct ExitStatus {
   static constexpr int output_failed = 74;
 };
 
-// Each returns an exit status, or throws one of the exceptions that program.cpp translates.
+// A verb's file gives its options and what runs it; verb_table.cpp lists them.
+// Each `run` returns an exit status, or throws one of the exceptions that program.cpp translates.
+struct Verb {
+  std::string_view name;
+  std::string_view summary;
+  VerbOptions (*options)();
+  int (*run)(const Invocation&);
+};
+[[nodiscard]] std::span<const Verb> all_verbs();
+
+[[nodiscard]] VerbOptions run_options();
 [[nodiscard]] int run_verb(const Invocation& invocation);
-[[nodiscard]] int validate_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions sweep_options();
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions validate_options();
+[[nodiscard]] int validate_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions memory_options();
 [[nodiscard]] int memory_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions explain_options();
+[[nodiscard]] int explain_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions replay_options();
 [[nodiscard]] int replay_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions list_options();
 [[nodiscard]] int list_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions schema_options();
 [[nodiscard]] int schema_verb(const Invocation& invocation);
 
 }  // namespace tessera

@@ -39,6 +39,11 @@ class Rules {
     check_not_modelled();
   }
 
+  void check_step() {
+    check_contradictions();
+    check_precision();
+  }
+
  private:
   void fault(std::string_view path, std::string message) {
     const Place place = place_of(tree_, path);
@@ -420,6 +425,10 @@ void fill_in(Scenario& scenario) {
 
 void check_scenario(const Scenario& scenario, const Node& tree, Problems& problems) {
   Rules(scenario, tree, problems).check_all();
+}
+
+void check_step(const Scenario& scenario, const Node& tree, Problems& problems) {
+  Rules(scenario, tree, problems).check_step();
 }
 
 }  // namespace tessera

@@ -123,6 +123,9 @@ double cache_bytes(const ModelSpec& model, KvFormat format) {
 }
 
 OperationWork kv_write_work(const ModelSpec& model, const Sizes& size, KvFormat format) {
+  if (model.kind == ModelKind::encoder) {
+    return {};  // one pass, after which nobody reads them
+  }
   OperationWork work = elementwise(size, size.layers, 0.0, 2.0 * size.key_value);
   work.activation_bytes += size.rows * cache_bytes(model, format);
   return work;

@@ -74,6 +74,9 @@ struct EngineOverheads {
   Projections projections = Projections::merged;
   Sampling sampling = Sampling::softmax;
   KernelSplits splits;
+  // How the engine keeps its cache where no KV manager runs: `explain` and `calibrate` price single
+  // steps. In a run `engine.kv_cache` decides.
+  bool concatenates = false;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -95,6 +98,9 @@ struct EngineOverheads {
     v.field("projections", self.projections, "matrix products for Q, K, V and for gate, up");
     v.field("sampling", self.sampling, "how the next token is chosen");
     v.field("splits", self.splits, "operations that the engine runs as several kernels");
+    v.field(
+        "concatenates", self.concatenates,
+        "explain: a decode copies the cache with its new token; a run's kv_cache says it itself");
   }
 };
 
