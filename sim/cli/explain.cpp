@@ -132,7 +132,7 @@ ExplainedStep explained(const Scenario& scenario, const StepQuestion& question, 
   const bool whole = extent == StepExtent::step;
   const ModelSpec model = whole ? scenario.model : one_layer(scenario.model);
   const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, model, scenario.precision,
-                                    scenario.engine.overheads);
+                                    RankPlace{}, scenario.engine.overheads);
   return {question,
           whole ? explain(*cost, question, model) : explain_layer(*cost, question, model)};
 }

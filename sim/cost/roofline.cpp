@@ -10,6 +10,7 @@
 #include "sim/cost/attention_time.hpp"
 #include "sim/cost/kernel_time.hpp"
 #include "sim/cost/models.hpp"
+#include "sim/cost/ring_time.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -69,13 +70,16 @@ double host_link(const GpuSpec& gpu) {
 class RooflineModel final : public CostModel {
  public:
   RooflineModel(const GpuSpec& gpu, const ModelSpec& model, const PrecisionSpec& precision,
-                const EngineOverheads& overheads)
+                const RankPlace& place, const EngineOverheads& overheads)
       : overheads_(overheads),
         model_(model),
         precision_(precision),
+        shard_(place.shard),
+        layers_(model_of_shard(model, shard_).layers),
+        rings_(model, precision, place),
         roofs_(gpu, precision, overheads),
         slower_prefill_(1.0 / prefill_factor(overheads, gpu) - 1.0),
-        attention_work_(attention_work(model, precision)),
+        attention_work_(attention_work(model, precision, shard_)),
         attention_(attention_work_, roofs_),
         device_(roofs_.concat.bytes_per_second),
         strided_(roofs_.concat_strided.bytes_per_second),
@@ -134,6 +138,9 @@ class RooflineModel final : public CostModel {
   EngineOverheads overheads_;
   ModelSpec model_;
   PrecisionSpec precision_;
+  Shard shard_;
+  std::int64_t layers_;  // of the shard
+  RingTime rings_;
   GpuRoofs roofs_;
   double slower_prefill_;  // FLOPs that a prefill's tokens take in addition, as a share
   AttentionWork attention_work_;
@@ -147,32 +154,35 @@ class RooflineModel final : public CostModel {
 };
 
 OperationWork RooflineModel::work_of(Operation operation, Tokens tokens) const {
-  const OperationWork work = token_work(operation, model_, precision_, tokens);
+  const OperationWork work = token_work(operation, model_, precision_, tokens, shard_);
   return as_launched(operation, work, model_, precision_, overheads_);
 }
 
 OperationWork RooflineModel::work_of(Operation operation, std::int64_t sampled) const {
-  const OperationWork work = sampling_work(operation, model_, precision_, sampled);
+  const OperationWork work = sampling_work(operation, model_, precision_, sampled, shard_);
   return as_launched(operation, work, model_, precision_, overheads_);
 }
 
 StepTime RooflineModel::operation_time(Operation operation, const NewTokens& tokens) const {
   const Roofs& roofs = roofs_.of(operation);
   OperationWork work = work_of(operation, tokens.all());
-  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens.all())).flops;
+  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens.all()), shard_).flops;
   if (slower_prefill_ != 0.0) {
     const Tokens prefill = roofs.tiled(tokens.prefill);
-    work.flops += slower_prefill_ * token_work(operation, model_, precision_, prefill).flops;
+    work.flops +=
+        slower_prefill_ * token_work(operation, model_, precision_, prefill, shard_).flops;
   }
-  return kernel_time(roofs.at_tokens(work, tokens.all()), roofs);
+  return kernel_time(roofs.at_tokens(work, tokens.all()), roofs) +
+         rings_.beside(operation, tokens.all());
 }
 
 StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled) const {
   const Roofs& roofs = roofs_.of(operation);
   const Tokens tiled = roofs.tiled(Tokens{sampled});
   OperationWork work = work_of(operation, sampled);
-  work.flops = sampling_work(operation, model_, precision_, tiled.count()).flops;
-  return kernel_time(roofs.at_tokens(work, Tokens{sampled}), roofs);
+  work.flops = sampling_work(operation, model_, precision_, tiled.count(), shard_).flops;
+  return kernel_time(roofs.at_tokens(work, Tokens{sampled}), roofs) +
+         rings_.beside(operation, Tokens{sampled});
 }
 
 StepTime RooflineModel::tokens_part(const StepShape& shape) {
@@ -191,6 +201,9 @@ StepTime RooflineModel::token_time(const NewTokens& tokens) const {
   StepTime sum;
   for (const Operation operation : token_operations) {
     sum += operation_time(operation, tokens);
+  }
+  for (const Operation operation : link_operations) {
+    sum += rings_.of(operation, tokens.all());
   }
   return sum;
 }
@@ -213,7 +226,7 @@ std::int64_t RooflineModel::launched(const StepShape& shape) const {
   }
   const std::int64_t attentions =
       (shape.prefill_tokens > Tokens{0} ? 1 : 0) + (shape.decode_sequences > 0 ? 1 : 0);
-  const std::int64_t copies = shape.work.copied > Bytes{0} ? 2 * model_.layers : 0;
+  const std::int64_t copies = shape.work.copied > Bytes{0} ? 2 * layers_ : 0;
   return kernels + attentions * attention_work_.kernels + copies;
 }
 
@@ -236,7 +249,7 @@ StepTime RooflineModel::copy_time(const StepShape& shape) const {
                          shape.decode_sequences > 1;
     const Roofs& roofs = strided ? roofs_.concat_strided : roofs_.concat;
     parts.memory = (strided ? strided_ : device_).time(2 * shape.work.copied);
-    parts.overhead = roofs.launch * (2 * model_.layers);  // keys and values of every layer
+    parts.overhead = roofs.launch * (2 * layers_);  // keys and values of every layer
   }
   return parts;
 }
@@ -258,7 +271,7 @@ OperationTime RooflineModel::row(Operation operation, const StepTime& time) cons
   OperationTime result;
   result.name = name_of(operation);
   result.phase = "all";
-  result.layers = model_.layers;
+  result.layers = layers_;
   result.time = time.total();
   result.bound = greatest_part(time);
   return result;
@@ -303,6 +316,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
     }
     add(operation, operation_time(operation, tokens_of(shape)), work_of(operation, shape.tokens()));
   }
+  for (const Operation operation : link_operations) {
+    add(operation, rings_.of(operation, shape.tokens()), rings_.work(operation, shape.tokens()));
+  }
   for (const Operation operation : sampling_operations) {
     add(operation, operation_time(operation, shape.sampled_sequences),
         work_of(operation, shape.sampled_sequences));
@@ -310,7 +326,7 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
   const double copied = 2.0 * static_cast<double>(shape.work.copied.count());
   const Bytes swapped = shape.work.swapped_in + shape.work.swapped_out;
   add(Operation::kv_concat, copy_time(shape),
-      {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * model_.layers : 0});
+      {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * layers_ : 0});
   add(Operation::kv_swap, swap_time(shape.work),
       {0.0, 0.0, static_cast<double>(swapped.count()), swapped > Bytes{0} ? 1 : 0});
   StepTime overhead = engine_time(shape);
@@ -324,8 +340,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
     const bool once = operation.name == name_of(Operation::embedding) ||
                       operation.name == name_of(Operation::lm_head) ||
                       operation.name == name_of(Operation::sampler) ||
+                      operation.name == name_of(Operation::send_recv) ||
                       operation.name == name_of(Operation::overhead);
-    operation.layers = once ? 1 : model_.layers;
+    operation.layers = once ? 1 : layers_;
   }
   return rows;
 }
@@ -334,8 +351,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
 
 std::unique_ptr<CostModel> make_roofline_model(const GpuSpec& gpu, const ModelSpec& model,
                                                const PrecisionSpec& precision,
+                                               const RankPlace& place,
                                                const EngineOverheads& overheads) {
-  return std::make_unique<RooflineModel>(gpu, model, precision, overheads);
+  return std::make_unique<RooflineModel>(gpu, model, precision, place, overheads);
 }
 
 }  // namespace tessera

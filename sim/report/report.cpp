@@ -5,7 +5,7 @@
 
 #include "sim/report/page_data.hpp"
 #include "sim/report/web_assets.hpp"
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 
 namespace tessera {
 namespace {

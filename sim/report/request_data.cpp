@@ -19,10 +19,16 @@ using Rows = std::vector<std::size_t>;
 constexpr std::array<std::string_view, 5> statuses{"finished", "rejected", "cancelled", "timed_out",
                                                    "unfinished"};
 
+// Where a request's time went; they sum to e2el_ms.
+constexpr std::array<std::string_view, 9> time_columns{
+    "queued_slot_ms", "queued_memory_ms", "prefill_ms", "decode_ms", "stalled_ms",
+    "preempted_ms",   "recomputed_ms",    "swapped_ms", "held_ms"};
+
 class Requests {
  public:
   explicit Requests(const fs::path& file) : file_(file) {
     std::vector<std::string_view> wanted(known.begin(), known.end());
+    wanted.insert(wanted.end(), time_columns.begin(), time_columns.end());
     table_ = read_number_table(file, wanted, statuses);
   }
 
@@ -33,9 +39,6 @@ class Requests {
       throw BadInput({file_.string(), 1, 0}, "there is no column '" + std::string(name) + "'");
     }
     return *values;
-  }
-  [[nodiscard]] const std::vector<double>* find(std::string_view name) const {
-    return table_.find(name);
   }
   [[nodiscard]] Rows finished() const {
     Rows rows;
@@ -106,38 +109,24 @@ boost::json::array quantiles(const std::vector<double>& values, const Rows& rows
   return result;
 }
 
-// Milliseconds between two instants of a request; a run without the explanation has these only.
-double span_ms(const Requests& requests, std::string_view from, std::string_view to,
-               std::size_t row) {
-  const double span = 1000 * (requests[to][row] - requests[from][row]);
-  return std::isnan(span) ? 0 : span;
-}
-
 boost::json::object time_parts(const Requests& requests, const Rows& finished) {
   constexpr std::size_t groups = 10;
-  struct Part {
-    std::string_view name;
-    std::string_view from;
-    std::string_view to;
-  };
-  constexpr std::array<Part, 3> parts{{{"queued", "arrival_s", "scheduled_s"},
-                                       {"prefill", "scheduled_s", "first_token_s"},
-                                       {"decode", "first_token_s", "finished_s"}}};
   const Rows rows = in_order_of(requests["e2el_ms"], finished);
   const std::size_t used = std::min(groups, rows.size());
   boost::json::object means;
-  for (const Part& part : parts) {
+  for (const std::string_view part : time_columns) {
+    const std::vector<double>& times = requests[part];
     boost::json::array values;
     for (std::size_t group = 0; group < used; ++group) {
       const std::size_t begin = rows.size() * group / used;
       const std::size_t end = rows.size() * (group + 1) / used;
       double sum = 0;
       for (std::size_t i = begin; i < end; ++i) {
-        sum += span_ms(requests, part.from, part.to, rows[i]);
+        sum += times[rows[i]];
       }
       values.push_back(json_number(sum / static_cast<double>(end - begin)));
     }
-    means[part.name] = std::move(values);
+    means[part.substr(0, part.size() - 3)] = std::move(values);
   }
   return means;
 }

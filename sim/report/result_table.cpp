@@ -4,34 +4,10 @@
 #include <charconv>
 #include <limits>
 
-#include "sim/workload/csv_table.hpp"
-#include "sim/workload/line_reader.hpp"
+#include "tessera/workload/csv_file.hpp"
 
 namespace tessera {
 namespace {
-
-// A CSV file that is being read.
-class OpenTable {
- public:
-  explicit OpenTable(const std::filesystem::path& file)
-      : text_(open_text(file.string())), lines_(*text_, file.string()), table_(lines_, header()) {}
-
-  [[nodiscard]] CsvTable& table() { return table_; }
-  [[nodiscard]] Place place() const { return lines_.place(); }
-
- private:
-  std::string_view header() {
-    const auto line = lines_.next_filled();
-    if (!line) {
-      throw BadInput({lines_.file(), 0, 0}, "the file is empty; a header was expected");
-    }
-    return *line;
-  }
-
-  std::unique_ptr<std::streambuf> text_;
-  LineReader lines_;
-  CsvTable table_;
-};
 
 double number_of(std::string_view cell, std::span<const std::string_view> words,
                  const Place& place) {
@@ -65,9 +41,9 @@ const std::vector<double>* NumberTable::find(std::string_view column) const {
 }
 
 TextTable read_text_table(const std::filesystem::path& file) {
-  OpenTable open(file);
-  TextTable result{.columns = open.table().columns(), .rows = {}};
-  while (const auto row = open.table().next_row()) {
+  CsvFile open(file.string());
+  TextTable result{.columns = open.columns(), .rows = {}};
+  while (const auto row = open.next_row()) {
     result.rows.emplace_back(row->begin(), row->end());
   }
   return result;
@@ -76,26 +52,22 @@ TextTable read_text_table(const std::filesystem::path& file) {
 NumberTable read_number_table(const std::filesystem::path& file,
                               std::span<const std::string_view> columns,
                               std::span<const std::string_view> words) {
-  OpenTable open(file);
+  CsvFile open(file.string());
   NumberTable result;
   std::vector<std::size_t> places;
   for (const std::string_view column : columns) {
-    if (const auto place = open.table().find(column)) {
+    if (const auto place = open.find(column)) {
       result.columns.emplace_back(column);
       places.push_back(*place);
     }
   }
   result.values.resize(places.size());
-  while (const auto row = open.table().next_row()) {
+  while (const auto row = open.next_row()) {
     for (std::size_t i = 0; i < places.size(); ++i) {
       result.values[i].push_back(number_of((*row)[places[i]], words, open.place()));
     }
   }
   return result;
-}
-
-std::vector<std::string> columns_of(const std::filesystem::path& file) {
-  return OpenTable(file).table().columns();
 }
 
 }  // namespace tessera

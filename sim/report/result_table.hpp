@@ -34,6 +34,5 @@ struct NumberTable {
 [[nodiscard]] NumberTable read_number_table(const std::filesystem::path& file,
                                             std::span<const std::string_view> columns,
                                             std::span<const std::string_view> words = {});
-[[nodiscard]] std::vector<std::string> columns_of(const std::filesystem::path& file);
 
 }  // namespace tessera

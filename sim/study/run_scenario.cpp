@@ -2,7 +2,7 @@
 #include <chrono>
 #include <ctime>
 
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tessera/core/decimal.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/engine/simulate.hpp"

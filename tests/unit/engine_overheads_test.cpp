@@ -15,7 +15,7 @@ using cost_fixtures::t4;
 
 Duration step(const EngineOverheads& overheads, const ModelSpec& model, const StepShape& shape,
               const GpuSpec& gpu = t4()) {
-  return make_cost_model(RooflineCostSpec{}, gpu, model, PrecisionSpec{}, overheads)
+  return make_cost_model(RooflineCostSpec{}, gpu, model, PrecisionSpec{}, RankPlace{}, overheads)
       ->step(shape)
       .total();
 }
@@ -30,7 +30,8 @@ EngineOverheads bare() {
 
 OperationTime row(const EngineOverheads& overheads, const ModelSpec& model, const StepShape& shape,
                   std::string_view name) {
-  const auto cost = make_cost_model(RooflineCostSpec{}, t4(), model, PrecisionSpec{}, overheads);
+  const auto cost =
+      make_cost_model(RooflineCostSpec{}, t4(), model, PrecisionSpec{}, RankPlace{}, overheads);
   for (const OperationTime& operation : cost->operations(shape)) {
     if (operation.name == name) {
       return operation;

@@ -165,8 +165,8 @@ TEST(RooflineCost, ContextEntersADecodeAsAnIntegerPrice) {
 TEST(RooflineCost, AnEmptyStepTakesTheEnginesOwnTime) {
   EngineOverheads overheads;
   overheads.step = Duration::microseconds(123);
-  const auto cost =
-      make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), PrecisionSpec{}, overheads);
+  const auto cost = make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), PrecisionSpec{},
+                                    RankPlace{}, overheads);
   EXPECT_EQ(cost->step(StepShape{}).total(), Duration::microseconds(123));
   EXPECT_EQ(cost->step(StepShape{}).overhead, Duration::microseconds(123));
 }

@@ -272,16 +272,17 @@ const run_view = (() => {
     );
   }
 
-  const PART_COLOURS = {
-    queued: "queued",
-    queued_for_slot: "queued",
-    queued_for_memory: "lost",
-    prefill: "prefill",
-    decode: "decode",
-    stalled: "line3",
-    preempted: "line7",
-    recomputed: "line5",
-    swapped: "line2",
+  // Where time goes: what it is called, how the slowest requests are said to spend it, its colour.
+  const TIME_PARTS = {
+    queued_slot: ["waiting for a place", "waiting for a place in the batch", "queued"],
+    queued_memory: ["waiting for memory", "waiting for memory", "line6"],
+    prefill: ["prefill", "in prefill", "prefill"],
+    decode: ["decode", "in decode", "decode"],
+    stalled: ["stalled by others' prefill", "stalled by others' prefill", "line3"],
+    preempted: ["preempted", "preempted", "line1"],
+    recomputed: ["recomputed", "computing again what it had lost", "line7"],
+    swapped: ["swapped out", "swapped out", "line2"],
+    held: ["held until the batch ended", "held until its batch had ended", "line4"],
   };
   function time_card(parent, run) {
     if (!run.requests) return;
@@ -295,7 +296,7 @@ const run_view = (() => {
     const slowest = names.reduce((a, b) => (parts[b][groups - 1] > parts[a][groups - 1] ? b : a));
     card(
       parent,
-      `The slowest tenth spends ${words.percent(parts[slowest][groups - 1] / totals[groups - 1])} of its time ${slowest.startsWith("queued") ? "waiting" : "in " + slowest}`,
+      `The slowest tenth spends ${words.percent(parts[slowest][groups - 1] / totals[groups - 1])} of its time ${TIME_PARTS[slowest][1]}`,
       "Mean time of finished requests, in ten groups from the quickest to the slowest.",
       (chart) => {
         const stack = element("div", {className: "stack"});
@@ -306,8 +307,8 @@ const run_view = (() => {
           for (const name of names) {
             const piece = element("span");
             piece.style.width = (100 * parts[name][g]) / longest + "%";
-            piece.style.background = colour(PART_COLOURS[name] || "line6");
-            const text = name.replace(/_/g, " ") + ": " + words.milliseconds(parts[name][g]);
+            piece.style.background = colour(TIME_PARTS[name][2]);
+            const text = TIME_PARTS[name][0] + ": " + words.milliseconds(parts[name][g]);
             said.push(text);
             piece.addEventListener("mousemove", (event) => show_tip(text, event));
             piece.addEventListener("mouseleave", hide_tip);
@@ -331,7 +332,7 @@ const run_view = (() => {
         }
         chart.append(
           stack,
-          keys(names.map((name) => [PART_COLOURS[name] || "line6", name.replace(/_/g, " ")])),
+          keys(names.map((name) => [TIME_PARTS[name][2], TIME_PARTS[name][0]])),
         );
       },
     );
