@@ -5,6 +5,7 @@
 #include "sim/config/described.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/to_node.hpp"
+#include "tessera/config/calibration.hpp"
 
 namespace tessera {
 namespace {
@@ -196,6 +197,11 @@ const Shape& model_shape() {
 
 const Shape& overheads_shape() {
   static const Shape shape = shape_of<EngineOverheads>();
+  return shape;
+}
+
+const Shape& calibration_shape() {
+  static const Shape shape = shape_of<CalibrationSettings>();
   return shape;
 }
 

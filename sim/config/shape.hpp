@@ -75,5 +75,7 @@ struct ShapeField {
 [[nodiscard]] const Shape& gpu_shape();
 [[nodiscard]] const Shape& model_shape();
 [[nodiscard]] const Shape& overheads_shape();
+// Of the settings of a calibration.
+[[nodiscard]] const Shape& calibration_shape();
 
 }  // namespace tessera
