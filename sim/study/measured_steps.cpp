@@ -6,9 +6,9 @@
 #include <map>
 #include <span>
 
-#include "sim/workload/csv_table.hpp"
 #include "tessera/config/load.hpp"
 #include "tessera/cost/operation_work.hpp"
+#include "tessera/workload/csv_file.hpp"
 
 namespace tessera {
 namespace {
@@ -36,7 +36,7 @@ constexpr std::array<KernelColumn, 9> kernel_columns{{
 
 class Rows {
  public:
-  Rows(LineReader& lines, std::string_view header) : lines_(lines), table_(lines, header) {}
+  explicit Rows(const std::string& path) : file_(path), table_(path) {}
 
   bool next() {
     const auto row = table_.next_row();
@@ -49,8 +49,7 @@ class Rows {
   [[nodiscard]] std::string_view text(std::string_view column) const {
     const auto index = table_.find(column);
     if (!index) {
-      throw BadInput(Place{lines_.file(), 1, 0},
-                     "there is no column '" + std::string(column) + "'");
+      throw BadInput(Place{file_, 1, 0}, "there is no column '" + std::string(column) + "'");
     }
     return row_[*index];
   }
@@ -80,11 +79,11 @@ class Rows {
     }
     return value;
   }
-  [[nodiscard]] Place place() const { return lines_.place(); }
+  [[nodiscard]] Place place() const { return table_.place(); }
 
  private:
-  LineReader& lines_;
-  CsvTable table_;
+  std::string file_;
+  CsvFile table_;
   std::span<const std::string_view> row_;
 };
 
@@ -172,6 +171,9 @@ StepQuestion question_of(const Rows& rows, const CalibrationSettings& settings) 
   }
   question.batch = rows.size("batch");
   question.kv_format = settings.precision.kv_cache;
+  if (settings.overheads.concatenates) {
+    question.kv_cache = CacheUse::concat;
+  }
   if (phase == "prefill") {
     question.phase = Phase::prefill;
     question.new_tokens = Tokens{rows.size("new_tokens")};
@@ -181,9 +183,6 @@ StepQuestion question_of(const Rows& rows, const CalibrationSettings& settings) 
   question.phase = Phase::decode;
   // The new token's own entry is read too.
   question.context = Tokens{rows.count("context") + 1};
-  if (settings.overheads.concatenates) {
-    question.kv_cache = CacheUse::concat;
-  }
   return question;
 }
 
@@ -218,13 +217,7 @@ MeasuredSteps read_steps(Rows& rows, const CalibrationSettings& settings) {
 }  // namespace
 
 MeasuredSteps read_measured_steps(const std::string& path, const CalibrationSettings& settings) {
-  const auto text = open_text(path);
-  LineReader lines(*text, path);
-  const auto header = lines.next_filled();
-  if (!header) {
-    throw BadInput(Place{path, 0, 0}, "the file is empty; a table of measurements has a header");
-  }
-  Rows rows(lines, *header);
+  Rows rows(path);
   const bool kernels = rows.has("num_tokens") && rows.has("num_tensor_parallel_workers");
   if (!kernels && !(rows.has("model") && rows.has("phase"))) {
     throw BadInput(Place{path, 1, 0},

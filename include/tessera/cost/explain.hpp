@@ -21,7 +21,7 @@ struct EnumNames<Phase> {
 
 // Whether keys and values of earlier tokens are kept. Without them a step computes every token of
 // its sequences again, keeps nothing, and samples from the last position of each. concat: they are
-// kept, and every decode copies them with the new token's (K = Concat(K, k)).
+// kept, and every step copies them with those of its new tokens (K = Concat(K, k)).
 enum class CacheUse { on, off, concat };
 template <>
 struct EnumNames<CacheUse> {
