@@ -41,6 +41,14 @@ struct ParallelSpec {
   }
 };
 
+// How the simulation gets through steps that decide nothing: one at a time, or many at once. The
+// results are the same, to the byte.
+enum class Advance { span, step };
+template <>
+struct EnumNames<Advance> {
+  static constexpr std::array<std::string_view, 2> names{"span", "step"};
+};
+
 struct EngineSpec {
   PolicySpec policy;
   KvCacheSpec kv_cache;
@@ -48,6 +56,7 @@ struct EngineSpec {
   std::optional<Tokens> max_model_len;
   ParallelSpec parallel;
   EngineOverheads overheads;
+  Advance advance = Advance::span;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -60,6 +69,9 @@ struct EngineSpec {
     v.field("overheads", self.overheads,
             "what the engine adds to its kernels: a preset's name, or a "
             "mapping");
+    v.field("advance", self.advance,
+            "span: simulate many equal steps at once where the rules allow it; step: one by one, "
+            "with the same results");
   }
 };
 
