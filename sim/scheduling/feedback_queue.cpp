@@ -77,6 +77,7 @@ class FeedbackQueue final : public WaitingQueue {
   void admitted(const Sequence& sequence) override { jobs_[sequence.request.id].runs_since = now_; }
   void left(Sequence& sequence) override { jobs_.erase(sequence.request.id); }
 
+  [[nodiscard]] bool displaces() const override { return true; }
   [[nodiscard]] bool gives_way(const Sequence& running) const override {
     return first_level()->first < level_of(running);
   }

@@ -24,12 +24,15 @@ class VllmV1 final : public BatchPolicy {
   void schedule(StepBuilder& builder) override {
     Tokens budget = spec_.max_num_batched_tokens;
     waiting_.begin_step(running_, builder.now());
-    give_way(builder);
-    const std::size_t gave_way = builder.num_preempted();
+    const std::vector<Sequence*> displaced = give_way(builder);
     schedule_running(builder, budget);
     // Whoever preempts for want of memory has none to give away.
-    if (builder.num_preempted() == gave_way) {
+    if (builder.num_preempted() == displaced.size()) {
       admit_waiting(builder, budget);
+    }
+    // Only now: who has just given way is not admitted in the same step.
+    for (Sequence* sequence : displaced) {
+      waiting_.put_back(*sequence);
     }
   }
 
@@ -73,22 +76,26 @@ class VllmV1 final : public BatchPolicy {
   }
 
   // Where the order lets running sequences give way, they do until the head of the queue can run.
-  void give_way(StepBuilder& builder) {
+  std::vector<Sequence*> give_way(StepBuilder& builder) {
+    std::vector<Sequence*> displaced;
     const auto limit = static_cast<std::size_t>(spec_.max_num_seqs);
-    while (!running_.empty() && !waiting_.empty()) {
+    while (waiting_.displaces() && !running_.empty() && !waiting_.empty()) {
       const std::size_t victim = waiting_.choose_victim(running_);
       if (!waiting_.gives_way(*running_[victim])) {
-        return;
+        break;
       }
       Sequence& head = waiting_.head();
       const Tokens cached = builder.cached_prefix(head);
       const Tokens tokens =
           std::min(below_threshold(head.known() - cached), spec_.max_num_batched_tokens);
       if (running_.size() < limit && builder.could_admit(head, terms_for(head, cached, tokens))) {
-        return;
+        break;
       }
-      preempt(builder, victim);
+      displaced.push_back(running_[victim]);
+      running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(victim));
+      builder.preempt(*displaced.back());
     }
+    return displaced;
   }
 
   void schedule_running(StepBuilder& builder, Tokens& budget) {

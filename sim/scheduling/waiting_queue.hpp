@@ -61,6 +61,8 @@ class WaitingQueue {
   virtual void admitted(const Sequence& /*sequence*/) {}
   // It leaves: it has sampled its last token, or its client has gone.
   virtual void left(Sequence& /*sequence*/) {}
+  // Whether waiting sequences displace running ones at all.
+  [[nodiscard]] virtual bool displaces() const { return false; }
   // Whether `running` should give way to the head, where both cannot run.
   [[nodiscard]] virtual bool gives_way(const Sequence& /*running*/) const { return false; }
 };
