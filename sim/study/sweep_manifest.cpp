@@ -1,39 +1,24 @@
 #include "sim/study/sweep_manifest.hpp"
 
-#include <algorithm>
-
-#include "sim/study/sha256.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
 
 namespace tessera {
 
-std::string sweep_manifest(const SweepPlan& plan, std::span<const SweepRow> rows,
-                           const SweepExecution& execution, const Stopwatch& stopwatch) {
+std::string sweep_manifest(const SweepManifest& contents, const RunOrigin& origin,
+                           const Stopwatch& stopwatch) {
   JsonWriter json;
   json.string("tessera_version", version());
   json.string("git_hash", git_hash());
-  json.string("scenario", plan.scenario_name);
-  json.string("scenario_sha256", sha256(plan.scenario_text));
+  json.string("scenario_sha256", contents.scenario_sha256);
   json.open_array("argv");
-  for (const std::string& argument : execution.origin.arguments) {
+  for (const std::string& argument : origin.arguments) {
     json.element(argument);
   }
   json.close();
-  json.open_object("axes");
-  for (const Axis& axis : plan.axes) {
-    json.open_array(axis.path);
-    for (const std::string& value : axis.values) {
-      json.element(value);
-    }
-    json.close();
-  }
-  json.close();
-  json.integer("num_points", static_cast<std::int64_t>(rows.size()));
-  json.integer("num_failed", std::count_if(rows.begin(), rows.end(), [](const SweepRow& row) {
-                 return row.status == PointStatus::failed;
-               }));
-  json.integer("threads", execution.threads);
+  json.integer("num_points", contents.num_points);
+  json.integer("num_failed", contents.num_failed);
+  json.integer("num_workers", contents.num_workers);
   json.string("started_at", stopwatch.started_at());
   json.value("wall_time_s", stopwatch.seconds());
   return json.finish();
