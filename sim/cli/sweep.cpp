@@ -31,9 +31,9 @@ SweepOpening opening_of(const GivenOptions& given) {
   return given.has("force") ? SweepOpening::replace : SweepOpening::begin;
 }
 
-Shard shard_of(const GivenOptions& given) {
+SweepShard shard_of(const GivenOptions& given) {
   const auto text = given.text("shard");
-  return text ? parse_shard(*text) : Shard{};
+  return text ? parse_shard(*text) : SweepShard{};
 }
 
 void check_usage(const GivenOptions& given, const Invocation& invocation) {
@@ -60,7 +60,7 @@ std::unique_ptr<SweepFolder> sweep_folder(const GivenOptions& given, const Sweep
   return std::make_unique<SweepFolder>(*path, plan, shard_of(given), opening_of(given));
 }
 
-int dry_run(const SweepPlan& plan, Shard shard) {
+int dry_run(const SweepPlan& plan, SweepShard shard) {
   Failures failures;
   const std::vector<std::int64_t> points = points_of(plan, shard);
   for (const std::int64_t point : points) {
@@ -110,7 +110,7 @@ void say_where_the_files_are(const GivenOptions& given) {
   if (!folder) {
     return;
   }
-  const Shard shard = shard_of(given);
+  const SweepShard shard = shard_of(given);
   if (shard.is_whole()) {
     print("\nThe table with every column is " + *folder +
           "/summary.csv; each point's files are in " + *folder + "/runs/\n");

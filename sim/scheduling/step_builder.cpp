@@ -35,6 +35,7 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   sequence.kv.trailing_padding = terms.trailing_padding;
   const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
   if (grant != Grant::ok) {
+    step_.memory_refused = true;
     return grant;
   }
   sequence.state = SequenceState::running;
@@ -75,8 +76,10 @@ Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind
   return grant;
 }
 
-bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) const {
-  return kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
+  const bool fits = kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+  step_.memory_refused = step_.memory_refused || !fits;
+  return fits;
 }
 
 void StepBuilder::schedule_dead_row(Sequence& sequence) {
@@ -143,6 +146,8 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
   if (grant == Grant::ok) {
     sequence.state = SequenceState::running;
     step_.swapped_in.push_back(&sequence);
+  } else {
+    step_.memory_refused = true;
   }
   return grant;
 }

@@ -109,8 +109,8 @@ void put_mappings_before_their_keys(std::vector<Override>& settings) {
 
 }  // namespace
 
-Shard parse_shard(std::string_view text) {
-  Shard shard;
+SweepShard parse_shard(std::string_view text) {
+  SweepShard shard;
   const char* const end = text.data() + text.size();
   const auto number = std::from_chars(text.data(), end, shard.number);
   const bool has_slash = number.ec == std::errc{} && number.ptr != end && *number.ptr == '/';
@@ -190,7 +190,7 @@ LoadedScenario load_point(const SweepPlan& plan, std::int64_t point) {
   return plan.text.load(settings);
 }
 
-std::vector<std::int64_t> points_of(const SweepPlan& plan, Shard shard) {
+std::vector<std::int64_t> points_of(const SweepPlan& plan, SweepShard shard) {
   std::vector<std::int64_t> points;
   for (std::int64_t point = shard.number - 1; point < plan.num_points; point += shard.count) {
     points.push_back(point);

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "sim/study/finished_sweep.hpp"
-#include "sim/study/sha256.hpp"
 #include "sim/study/stopwatch.hpp"
 #include "sim/study/sweep_manifest.hpp"
 #include "tessera/core/contract.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <iterator>
 
-#include "sim/study/sha256.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
+#include "tessera/study/sha256.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* description_name = "sweep.json";
 
-std::string with_shard(const std::string& stem, Shard shard) {
+std::string with_shard(const std::string& stem, SweepShard shard) {
   if (shard.is_whole()) {
     return stem;
   }
@@ -96,7 +96,7 @@ std::string SweepPlaces::table_name() const {
   return with_shard(shard.is_whole() ? "summary" : "summary.", shard) + ".csv";
 }
 
-SweepFolder::SweepFolder(const fs::path& path, const SweepPlan& plan, Shard shard,
+SweepFolder::SweepFolder(const fs::path& path, const SweepPlan& plan, SweepShard shard,
                          SweepOpening opening)
     : places_{without_trailing_slash_or_link(path), shard} {
   if (opening == SweepOpening::replace && is_there(places_.folder)) {

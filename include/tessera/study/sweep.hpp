@@ -79,7 +79,7 @@ struct SweepExecution {
   SweepWorkers workers;
   std::int64_t num_workers = 1;   // as the manifest tells it
   SweepFolder* folder = nullptr;  // null: no files
-  Shard shard;
+  SweepShard shard;
   RunOrigin origin;
   // Called after every point, from one thread at a time.
   std::function<void(const SweepProgress&)> on_progress;

@@ -23,7 +23,7 @@ namespace tessera {
 // Where the files of a sweep's points lie.
 struct SweepPlaces {
   std::filesystem::path folder;
-  Shard shard;
+  SweepShard shard;
 
   [[nodiscard]] std::filesystem::path run(std::string_view id) const;
   [[nodiscard]] std::filesystem::path work() const;
@@ -41,7 +41,7 @@ class SweepFolder {
  public:
   // Throws OutputExists when the folder is there and may not be used: it holds another sweep, or
   // somebody else works on this one. Throws OutputFailed.
-  SweepFolder(const std::filesystem::path& path, const SweepPlan& plan, Shard shard,
+  SweepFolder(const std::filesystem::path& path, const SweepPlan& plan, SweepShard shard,
               SweepOpening opening);
   SweepFolder(const SweepFolder&) = delete;
   SweepFolder& operator=(const SweepFolder&) = delete;

@@ -12,14 +12,14 @@
 namespace tessera {
 
 // Every `count`-th point, from point `number` - 1 on.
-struct Shard {
+struct SweepShard {
   std::int64_t number = 1;
   std::int64_t count = 1;
   [[nodiscard]] bool is_whole() const { return count == 1; }
 };
 
 // "3/16". Throws WrongUsage.
-[[nodiscard]] Shard parse_shard(std::string_view text);
+[[nodiscard]] SweepShard parse_shard(std::string_view text);
 
 struct SweepPlan {
   ScenarioText text;
@@ -48,6 +48,6 @@ struct SweepPlan {
 [[nodiscard]] LoadedScenario load_point(const SweepPlan& plan, std::int64_t point);
 
 // The points of a shard, in their order.
-[[nodiscard]] std::vector<std::int64_t> points_of(const SweepPlan& plan, Shard shard);
+[[nodiscard]] std::vector<std::int64_t> points_of(const SweepPlan& plan, SweepShard shard);
 
 }  // namespace tessera
