@@ -46,6 +46,8 @@ struct Verb {
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions merge_options();
 [[nodiscard]] int merge_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions capacity_options();
+[[nodiscard]] int capacity_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions report_options();
 [[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions validate_options();

@@ -8,9 +8,9 @@
 
 #include "sim/study/csv_rows.hpp"
 #include "sim/study/finished_sweep.hpp"
-#include "sim/study/stopwatch.hpp"
 #include "sim/study/sweep_manifest.hpp"
 #include "tessera/study/merge.hpp"
+#include "tessera/study/stopwatch.hpp"
 #include "tessera/study/sweep_folder.hpp"
 
 namespace tessera {

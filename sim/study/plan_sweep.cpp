@@ -123,15 +123,21 @@ SweepShard parse_shard(std::string_view text) {
   return shard;
 }
 
+SweepPlan plan_settings(const ScenarioText& text, std::span<const Override> overrides,
+                        std::span<const AxisGroup> varied) {
+  SweepPlan plan{text, series_switched_off(text), merge_groups(text.sweep_axes(), varied), 0};
+  plan.num_points = count_points(plan.groups);
+  plan.fixed.insert(plan.fixed.end(), overrides.begin(), overrides.end());
+  return plan;
+}
+
 SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
                      std::span<const AxisGroup> varied) {
-  SweepPlan plan{text, series_switched_off(text), merge_groups(text.sweep_axes(), varied), 0};
+  SweepPlan plan = plan_settings(text, overrides, varied);
   if (plan.groups.empty()) {
     throw WrongUsage("nothing to sweep: give --vary path=value,value or a 'sweep:' mapping in " +
                      text.name());
   }
-  plan.num_points = count_points(plan.groups);
-  plan.fixed.insert(plan.fixed.end(), overrides.begin(), overrides.end());
   return plan;
 }
 

@@ -1,18 +1,16 @@
 // Has the points of a sweep run, and writes what they left in the order of the points.
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "sim/study/finished_sweep.hpp"
-#include "sim/study/stopwatch.hpp"
+#include "sim/study/parallel.hpp"
 #include "sim/study/sweep_manifest.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/study/sha256.hpp"
+#include "tessera/study/stopwatch.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {
@@ -102,44 +100,6 @@ class Collected {
   bool any_internal_error_ = false;
 };
 
-// What the threads of a sweep share.
-class Crew {
- public:
-  explicit Crew(const SweepWork& work) : work_(work) {}
-
-  // Takes points until there are none, or until something fails that ends the sweep.
-  void work() {
-    try {
-      while (!stopped_) {
-        const std::size_t index = next_++;
-        if (index >= work_.points.size()) {
-          return;
-        }
-        PointOutcome outcome =
-            run_point(work_.plan, work_.places, work_.origin, work_.points[index]);
-        const std::lock_guard lock(mutex_);
-        work_.take(std::move(outcome));
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-      fatal_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (fatal_) {
-      std::rethrow_exception(fatal_);
-    }
-  }
-
- private:
-  const SweepWork& work_;
-  std::atomic<std::size_t> next_ = 0;
-  std::atomic<bool> stopped_ = false;
-  std::mutex mutex_;  // of what follows, and of taking outcomes
-  std::exception_ptr fatal_;
-};
-
 // The files that tell of all points.
 void write_tables(const SweepPlan& plan, const SweepExecution& execution, const SweepRows& table,
                   const Stopwatch& stopwatch) {
@@ -163,16 +123,14 @@ void write_tables(const SweepPlan& plan, const SweepExecution& execution, const 
 
 SweepWorkers on_threads(std::int64_t count) {
   return [count](const SweepWork& work) {
-    Crew crew(work);
-    {
-      const auto most = static_cast<std::int64_t>(work.points.size());
-      std::vector<std::jthread> others;
-      for (std::int64_t i = 1; i < std::min(count, most); ++i) {
-        others.emplace_back([&crew] { crew.work(); });
-      }
-      crew.work();
-    }
-    crew.rethrow();
+    std::mutex taking;
+    const auto most = static_cast<std::int64_t>(work.points.size());
+    for_each_in_parallel(most, count, [&](std::int64_t index) {
+      const std::int64_t point = work.points[static_cast<std::size_t>(index)];
+      PointOutcome outcome = run_point(work.plan, work.places, work.origin, point);
+      const std::lock_guard lock(taking);
+      work.take(std::move(outcome));
+    });
   };
 }
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "sim/study/stopwatch.hpp"
 #include "tessera/study/run.hpp"
+#include "tessera/study/stopwatch.hpp"
 
 namespace tessera {
 

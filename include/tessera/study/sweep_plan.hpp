@@ -22,7 +22,7 @@ struct SweepShard {
 [[nodiscard]] SweepShard parse_shard(std::string_view text);
 
 struct SweepPlan {
-  ScenarioText text;
+  ScenarioText text{"", "", ""};
   std::vector<Override> fixed;    // what every point has
   std::vector<AxisGroup> groups;  // row-major: the last one changes fastest
   std::int64_t num_points = 0;
@@ -35,6 +35,10 @@ struct SweepPlan {
 // and BadInput when the text's axes cannot be understood.
 [[nodiscard]] SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
                                    std::span<const AxisGroup> varied);
+
+// As plan_sweep(), but without any axis there is one point: the scenario itself.
+[[nodiscard]] SweepPlan plan_settings(const ScenarioText& text, std::span<const Override> overrides,
+                                      std::span<const AxisGroup> varied);
 
 [[nodiscard]] std::vector<std::string> axis_paths(const SweepPlan& plan);
 
