@@ -1,7 +1,13 @@
 // Requests of several sequences: what they share, what they copy, and what they ask for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <boost/random/lognormal_distribution.hpp>
+#include <cmath>
+
 #include "tessera/core/diagnostic.hpp"
+#include "tessera/core/random.hpp"
 #include "tests/support/scenarios.hpp"
 #include "tests/support/step_log.hpp"
 
@@ -83,28 +89,42 @@ TEST(ParallelSampling, OnePrefillServesAllAndEachDecodes) {
   EXPECT_EQ(log.shapes.at(1).sampled_sequences, 3);
 }
 
-TEST(ParallelSampling, SavesWhatItSharesOfMemory) {
-  // Alpaca's mean lengths (PagedAttention, Fig. 11): 19.31 + 58.45 tokens. Its Fig. 15 says that 2
-  // to 6 sequences save 6 to 10 percent of the blocks.
-  for (const std::int64_t n : {2, 4, 6}) {
-    GroupLog shared;
-    run_listed(v0_engine(1'000), {group(0, 19, 58, n)}, shared);
-    GroupLog apart;
-    std::vector<Request> requests;
-    for (std::int64_t id = 0; id < n; ++id) {
-      requests.push_back(group(id, 19, 58, 1));
-    }
-    run_listed(v0_engine(1'000), requests, apart);
-    double used_shared = 0.0;
-    double used_apart = 0.0;
-    for (std::size_t step = 0; step < shared.free.size(); ++step) {
-      used_shared += static_cast<double>(1'000 - shared.free[step]);
-      used_apart += static_cast<double>(1'000 - apart.free[step]);
-    }
-    const double saved = 1.0 - used_shared / used_apart;
-    EXPECT_GT(saved, 0.06) << n;
-    EXPECT_LT(saved, 0.30) << n;
+// Blocks in use, summed over the steps.
+std::int64_t block_steps(const std::vector<Request>& requests) {
+  GroupLog log;
+  run_listed(v0_engine(1'000), requests, log);
+  std::int64_t used = 0;
+  for (const std::int64_t free : log.free) {
+    used += 1'000 - free;
   }
+  return used;
+}
+
+TEST(ParallelSampling, SavesMoreMemoryTheMoreSequencesShareAPrompt) {
+  // Lengths with about the means of Alpaca (PagedAttention, Fig. 11: 19.31 and 58.45 tokens). The
+  // paper's Fig. 15 says 6.09, 8.53 and 9.79 percent for 2, 4 and 6 sequences; Alpaca's own
+  // lengths, of which many prompts fill no block, are not at hand, so only the magnitude is held to
+  // it.
+  RandomStream stream(1, "alpaca");
+  boost::random::lognormal_distribution<double> prompt(std::log(15.0), 0.7);
+  boost::random::lognormal_distribution<double> output(std::log(42.0), 0.8);
+  std::array<double, 3> shared{};
+  std::array<double, 3> apart{};
+  for (int i = 0; i < 100; ++i) {
+    const auto s = std::max<std::int64_t>(std::llround(prompt(stream)), 1);
+    const auto o = std::clamp<std::int64_t>(std::llround(output(stream)), 1, 400);
+    const auto alone = static_cast<double>(block_steps({group(0, s, o, 1)}));
+    for (std::size_t k = 0; k < 3; ++k) {
+      const std::int64_t n = 2 * static_cast<std::int64_t>(k) + 2;
+      shared[k] += static_cast<double>(block_steps({group(0, s, o, n)}));
+      apart[k] += alone * static_cast<double>(n);
+    }
+  }
+  const auto saved = [&](std::size_t k) { return 1.0 - shared.at(k) / apart.at(k); };
+  EXPECT_GT(saved(0), 0.0609);
+  EXPECT_GT(saved(1), saved(0));
+  EXPECT_GT(saved(2), saved(1));
+  EXPECT_LT(saved(2), 2 * 0.0979);
 }
 
 TEST(ParallelSampling, CountsAsManySequences) {
