@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/metrics/row_text.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -22,6 +23,7 @@ class RequestRows {
   void write_waiting();
 
   RowWriter file_;
+  RowText row_;
   std::vector<RequestRecord> waiting_;  // all of one instant
 };
 
@@ -34,6 +36,7 @@ class RequestKvRows {
 
  private:
   RowWriter file_;
+  RowText row_;
 };
 
 }  // namespace tessera
