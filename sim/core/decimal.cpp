@@ -1,6 +1,7 @@
 #include "tessera/core/decimal.hpp"
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -11,54 +12,60 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<char, 200> two_digits = [] {
-  std::array<char, 200> text{};
-  for (std::size_t i = 0; i < 100; ++i) {
-    text[2 * i] = static_cast<char>('0' + i / 10);
-    text[2 * i + 1] = static_cast<char>('0' + i % 10);
-  }
-  return text;
-}();
+static_assert(std::endian::native == std::endian::little, "eight_digits() packs them so");
 
-// Writes the digits of `value` so that they end before `end`; returns where they begin.
-char* write_backwards(char* end, std::uint64_t value) {
-  while (value >= 100) {
-    end -= 2;
-    std::memcpy(end, &two_digits[value % 100 * 2], 2);
-    value /= 100;
-  }
-  if (value >= 10) {
-    end -= 2;
-    std::memcpy(end, &two_digits[value * 2], 2);
-  } else {
-    *--end = static_cast<char>('0' + value);
-  }
-  return end;
+// The eight digits of a number below 10^8, a byte each, the first in the lowest byte: pairs of
+// digits are split off in all lanes at once.
+std::uint64_t eight_digits(std::uint64_t value) {
+  const std::uint64_t fours = value / 10'000 | value % 10'000 << 32;
+  const std::uint64_t hundreds = (fours * 10'486 >> 20) & 0x0000007f'0000007f;
+  const std::uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+  const std::uint64_t tens = (twos * 103 >> 10) & 0x000f'000f'000f'000f;
+  return tens | (twos - 10 * tens) << 8;
+}
+constexpr std::uint64_t eight_zeros = 0x3030'3030'3030'3030;
+
+char* write_eight(char* out, std::uint64_t value) {
+  const std::uint64_t text = eight_digits(value) + eight_zeros;
+  std::memcpy(out, &text, 8);
+  return out + 8;
 }
 
+// May write up to eight bytes beyond the end that it returns.
 char* write_positive(char* out, std::uint64_t value) {
-  std::array<char, 20> text;
-  char* const end = text.data() + text.size();
-  const char* const begin = write_backwards(end, value);
-  const auto length = static_cast<std::size_t>(end - begin);
-  std::memcpy(out, begin, length);
-  return out + length;
+  constexpr std::uint64_t eight = 100'000'000;
+  if (value < 10) {
+    *out = static_cast<char>('0' + value);
+    return out + 1;
+  }
+  if (value >= eight) {
+    return write_eight(write_positive(out, value / eight), value % eight);
+  }
+  const std::uint64_t digits = eight_digits(value);
+  const int zeros = std::countr_zero(digits) / 8;
+  const std::uint64_t text = (digits + eight_zeros) >> (8 * zeros);
+  std::memcpy(out, &text, 8);
+  return out + 8 - zeros;
 }
 
-// The first `digits` decimals of a fraction, trailing zeros dropped, behind a point; nothing for 0.
+// The `digits` decimals of a fraction, trailing zeros dropped, behind a point; nothing for 0.
 template <int digits>
 char* write_fraction(char* out, std::uint64_t rest) {
+  static_assert(digits > 8 && digits <= 16);
+  constexpr int low_digits = digits - 8;
+  constexpr std::uint64_t unit = low_digits == 1 ? 10 : 10'000;
+  static_assert(low_digits == 1 || low_digits == 4);
   if (rest == 0) {
     return out;
   }
   *out++ = '.';
-  std::memset(out, '0', digits);
-  write_backwards(out + digits, rest);
-  out += digits;
-  while (out[-1] == '0') {
-    --out;
-  }
-  return out;
+  const std::uint64_t high = eight_digits(rest / unit);
+  const std::uint64_t low = eight_digits(rest % unit) >> (64 - 8 * low_digits);
+  const std::uint64_t high_text = high + eight_zeros;
+  const std::uint64_t low_text = low + eight_zeros;
+  std::memcpy(out, &high_text, 8);
+  std::memcpy(out + 8, &low_text, 8);
+  return low != 0 ? out + 16 - std::countl_zero(low) / 8 : out + 8 - std::countl_zero(high) / 8;
 }
 
 // `value` / unit as decimal text, where unit = 10^digits. Wide integers are divided only where they
@@ -97,7 +104,6 @@ char* write_integer(char* out, std::int64_t value) {
 
 char* write_integer(char* out, Int128 value) {
   constexpr Int128 piece = 1'000'000'000'000'000'000;
-  constexpr std::ptrdiff_t piece_digits = 18;
   if (value < 0) {
     *out++ = '-';
     value = -value;
@@ -106,9 +112,11 @@ char* write_integer(char* out, Int128 value) {
     return write_positive(out, static_cast<std::uint64_t>(value));
   }
   out = write_integer(out, value / piece);
-  std::memset(out, '0', piece_digits);
-  write_backwards(out + piece_digits, static_cast<std::uint64_t>(value % piece));
-  return out + piece_digits;
+  const auto low = static_cast<std::uint64_t>(value % piece);
+  constexpr std::uint64_t eight = 100'000'000;
+  *out++ = static_cast<char>('0' + low / (eight * eight * 10));
+  *out++ = static_cast<char>('0' + low / (eight * eight) % 10);
+  return write_eight(write_eight(out, low / eight % eight), low % eight);
 }
 
 char* write_seconds(char* out, Duration duration) {

@@ -66,11 +66,15 @@ RequestRows::RequestRows(const std::filesystem::path& folder)
     : file_(folder / "requests.csv", all_request_columns()) {}
 
 void RequestRows::add(const RequestRecord& record) {
-  if (!waiting_.empty() && waiting_.front().ended != record.ended) {
-    TESSERA_INVARIANT(waiting_.front().ended < record.ended, "requests end in order of time");
+  if (record.ended != ended_) {
+    TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
     write_waiting();
+    ended_ = record.ended;
   }
-  waiting_.push_back(record);
+  write_request(row_, record);
+  const std::string_view row = row_.last();
+  waiting_.push_back({record.request.id, text_.size(), row.size()});
+  text_ += row;
 }
 
 void RequestRows::close() {
@@ -80,15 +84,14 @@ void RequestRows::close() {
 
 void RequestRows::write_waiting() {
   if (waiting_.size() > 1) {
-    std::sort(waiting_.begin(), waiting_.end(), [](const RequestRecord& a, const RequestRecord& b) {
-      return a.request.id < b.request.id;
-    });
+    std::sort(waiting_.begin(), waiting_.end(),
+              [](const Waiting& a, const Waiting& b) { return a.id < b.id; });
   }
-  for (const RequestRecord& record : waiting_) {
-    write_request(row_, record);
-    file_.add(row_.last());
+  for (const Waiting& row : waiting_) {
+    file_.add(std::string_view(text_).substr(row.begin, row.length));
   }
   waiting_.clear();
+  text_.clear();
 }
 
 RequestKvRows::RequestKvRows(const std::filesystem::path& folder)

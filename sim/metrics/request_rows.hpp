@@ -20,11 +20,20 @@ class RequestRows {
   void close();
 
  private:
+  // A row of the text.
+  struct Waiting {
+    RequestId id{};
+    std::size_t begin = 0;
+    std::size_t length = 0;
+  };
+
   void write_waiting();
 
   RowWriter file_;
   RowText row_;
-  std::vector<RequestRecord> waiting_;  // all of one instant
+  SimTime ended_;  // the rows that wait
+  std::vector<Waiting> waiting_;
+  std::string text_;
 };
 
 // A row a change of what a sequence's KV holds.

@@ -182,7 +182,7 @@ void IterationRows::add(const SpanRecord& span) {
                 .engine = span.engine,
                 .start = span.start,
                 .end = span.start,
-                .time = span.time,
+                .time = span.time_of(0),
                 .batch_size = shape.prefill_sequences + shape.decode_sequences,
                 .prefill_tokens = shape.prefill_tokens.count(),
                 .decode_tokens = shape.decode_sequences,
@@ -196,7 +196,7 @@ void IterationRows::add(const SpanRecord& span) {
     write_iteration(row_, row);
     file_.add(row_.last());
     ++row.number;
-    row.time += span.growth;
+    row.time = span.time_of(step + 1);
     row.context_tokens += shape.decode_sequences;
     if (row.free_blocks && step + 1 < span.num_steps) {
       *row.free_blocks -= Blocks{span.taken_by(step + 1)};
