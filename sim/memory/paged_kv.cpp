@@ -100,10 +100,11 @@ class PagedKv final : public KvCache {
   }
 
   Grant extend(SequenceId id, Tokens entries, KvWork& work) override {
+    const Row& row = rows_.row(id);
     if (groups_[index_of(id)].num_sequences > 1) {
       return extend_group(id, entries, work);
     }
-    if (entries <= rows_.row(id).reserved) {
+    if (entries <= row.reserved) {
       return Grant::ok;
     }
     const Blocks needed = blocks_of(entries);
@@ -124,11 +125,11 @@ class PagedKv final : public KvCache {
   void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
 
   void write(SequenceId id, Tokens entries) override {
-    Group& group = groups_[index_of(id)];
-    if (group.num_sequences == 1) {
+    if (!rows_.holds(id) || groups_[index_of(id)].num_sequences == 1) {
       rows_.write(id, entries);
       return;
     }
+    Group& group = groups_[index_of(id)];
     const Tokens before = group.cells(block_size_);
     group.written += entries;
     rows_.write(id, group.cells(block_size_) - before);
