@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "tessera/core/contract.hpp"
+#include "tessera/engine/simulate.hpp"
 #include "tessera/memory/kv_cache.hpp"
 #include "tessera/memory/memory_plan.hpp"
 #include "tests/support/scenarios.hpp"
@@ -99,12 +100,10 @@ TEST(TensorRtLlmKv, MaxTokensAreRoundedUpToBlocks) {
 }
 
 TEST(TensorRtLlmKv, ItsPoolIsAShareOfWhatIsFree) {
-  PlanRequest request{.gpu = roomy_gpu(), .model = tiny_model(), .precision = {}, .memory = {}};
-  request.memory.utilization = 0.5;
-  request.profile_tokens = 16_tokens;
-  request.profile_sequences = 1;
-  request.kv_cache = TensorRtLlmKvSpec{.free_gpu_memory_fraction = 0.9};
-  const auto plan = std::get<MemoryPlan>(plan_memory(request));
+  Scenario scenario = tiny_scenario();
+  scenario.engine.memory.utilization = 0.5;
+  scenario.engine.kv_cache = TensorRtLlmKvSpec{.free_gpu_memory_fraction = 0.9};
+  const auto plan = std::get<MemoryPlan>(plan_memory(scenario));
   const Bytes free = plan.capacity - plan.driver - plan.weights - plan.workspace;
   EXPECT_EQ(plan.pool, Bytes{static_cast<std::int64_t>(Int128{free.count()} * 9 / 10)});
   EXPECT_EQ(plan.outside, free - plan.pool);

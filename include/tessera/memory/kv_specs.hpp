@@ -115,7 +115,7 @@ struct TokenKvSpec {
   static constexpr std::string_view kind = "token";
   static constexpr std::string_view summary =
       "a slab of single tokens, so that nothing is left over (LightLLM)";
-  std::optional<Tokens> max_total_token_num;
+  std::optional<Tokens> max_total_token_num = std::nullopt;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -136,7 +136,7 @@ struct RadixKvSpec {
   static constexpr std::string_view summary =
       "pages in a radix tree of prefixes, the least recently used leaf evicted first (SGLang)";
   Tokens page_size{1};
-  std::optional<Tokens> max_total_tokens;
+  std::optional<Tokens> max_total_tokens = std::nullopt;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -161,7 +161,7 @@ struct TensorRtLlmKvSpec {
       "large blocks as they fill, of which a prompt gets all at once (TensorRT-LLM)";
   Tokens tokens_per_block{32};
   double free_gpu_memory_fraction = 0.9;
-  std::optional<Tokens> max_tokens;
+  std::optional<Tokens> max_tokens = std::nullopt;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -188,7 +188,7 @@ struct TgiKvSpec {
   static constexpr std::string_view summary =
       "blocks for the prompt and the most that may be generated, at admission (TGI)";
   Tokens block_size{16};
-  std::optional<Blocks> num_blocks;
+  std::optional<Blocks> num_blocks = std::nullopt;
   Tokens speculate{0};
 
   template <class Self, class Visitor>

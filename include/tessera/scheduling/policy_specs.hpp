@@ -283,7 +283,7 @@ struct LightLlmSpec {
   static constexpr std::string_view summary =
       "LightLLM: admits who keeps the estimated peak of memory to come below the pool";
   std::int64_t running_max_req_size = 1000;
-  std::optional<Tokens> batch_max_tokens;
+  std::optional<Tokens> batch_max_tokens = std::nullopt;
   double router_token_ratio = 0.0;
   Tokens router_max_new_token_len{1024};
   std::int64_t router_max_wait_tokens = 1;
@@ -383,8 +383,8 @@ struct TgiSpec {
   static constexpr std::string_view summary =
       "TGI: waits until enough can join, prefills them in a step of their own, preempts nobody";
   std::int64_t max_batch_size = 256;
-  std::optional<Tokens> max_batch_prefill_tokens;
-  std::optional<Tokens> max_batch_total_tokens;
+  std::optional<Tokens> max_batch_prefill_tokens = std::nullopt;
+  std::optional<Tokens> max_batch_total_tokens = std::nullopt;
   double waiting_served_ratio = 0.3;
   std::int64_t max_waiting_tokens = 20;
   bool chunked_prefill = false;
