@@ -419,6 +419,7 @@ TYPED_TEST(KvCacheProperty, HoldsAsManySequencesAsItSays) {
       while ((answer = kv->admit(sequence, whole, work)) == Grant::ok) {
         kv->write(sequence.id, sequence.final_entries());
         sequence.id = SequenceId{static_cast<std::uint32_t>(++held)};
+        sequence.content.conversation = held;
         ASSERT_LE(held, 1000);
       }
       ASSERT_EQ(held, kv->sequences_that_fit(sequence.prompt, sequence.output));

@@ -43,7 +43,7 @@ TEST(Sglang, AdmitsByThePromptTheLimitAndAPage) {
   }
 }
 
-// Of who runs, 0.7 of what is left of its output is expected: 39 × 0.7 = 27.3 of 29.
+// Of who runs, 0.7 of what is left of its output is expected: 39 × 0.7 = 27.3.
 TEST(Sglang, OfRunningOutputsARatioIsExpected) {
   // 100 - 10 - 27.3 = 62.7 are left.
   for (const std::int64_t output : {51, 52}) {
@@ -120,7 +120,7 @@ TEST(Sglang, SplitsAtTheEndsOfPages) {
 TEST(Sglang, WhoHasTheFewestOutputsAndThenTheLongestPromptIsRetracted) {
   StepLog log;
   const SglangSpec hopeful{.schedule_conservativeness = 0.1};
-  run_listed(engine(hopeful, 100), {at(0, 0, 20, 50), at(1, 11, 25, 50), at(2, 22, 10, 50)}, log);
+  run_listed(engine(hopeful, 100), {at(0, 0, 20, 30), at(1, 11, 25, 30), at(2, 50, 10, 30)}, log);
   std::string retraction;
   for (const std::string& line : log.lines) {
     if (retraction.empty() && line.find("preempt") != std::string::npos) {
