@@ -88,7 +88,10 @@ std::size_t StepBuilder::could_admit_together(std::span<const Candidate> waiting
   KvWork none;
   while (admitted < waiting.size()) {
     const Candidate& next = waiting[admitted];
-    if (kv_.admit(next.sequence->kv, admission_of(*next.sequence, next.terms), none) != Grant::ok) {
+    KvSequence kv = next.sequence->kv;
+    kv.left_padding = next.terms.left_padding;
+    kv.trailing_padding = next.terms.trailing_padding;
+    if (kv_.admit(kv, admission_of(*next.sequence, next.terms), none) != Grant::ok) {
       step_.memory_refused = true;
       break;
     }

@@ -37,7 +37,7 @@ class NaiveGrants {
 // What tells the managers apart that give out blocks of which no two sequences share one.
 struct BlockRule {
   std::int64_t block_size = 1;
-  std::optional<std::int64_t> num_blocks;
+  std::optional<std::int64_t> num_blocks = std::nullopt;
   std::int64_t kept_back = 0;  // blocks that nobody ever gets
   double watermark = 0.0;
   bool swaps = false;
