@@ -1,7 +1,7 @@
 // One serving engine: a scheduler, a KV cache and a GPU that runs one step after the other.
 //
-// It goes round schedule → launch → retire, with one batch in flight, or two where scheduling is
-// asynchronous. The node drives it: submit() what has arrived, then schedule() at a boundary; the
+// It goes round schedule → launch → retire, with one batch in flight, two where scheduling is
+// asynchronous, or one a stage of a pipeline. The node drives it: submit() what has arrived, then schedule() at a boundary; the
 // oldest step ends at busy_until(), when end_step() samples its tokens.
 #pragma once
 
@@ -10,8 +10,10 @@
 #include <memory>
 #include <vector>
 
+#include "sim/engine/device_kv.hpp"
 #include "sim/engine/kv_account.hpp"
 #include "sim/engine/phase_account.hpp"
+#include "sim/engine/pipeline.hpp"
 #include "sim/engine/sequence_table.hpp"
 #include "tessera/cost/cost_model.hpp"
 #include "tessera/engine/recorder.hpp"
@@ -23,7 +25,7 @@ namespace tessera {
 
 class Engine {
  public:
-  Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
+  Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder);
 
   // A request has arrived and is seen now. True if it was taken in; one that can never run is
   // recorded as rejected.
@@ -40,7 +42,7 @@ class Engine {
   [[nodiscard]] SimTime busy_until() const { return in_flight_.front().record.end; }
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
   [[nodiscard]] bool has_requests() const { return !policy_->sizes().empty(); }
-  // What the pool buys, for NodeRecord.
+  // What the pool buys, and what the router sees.
   [[nodiscard]] const KvCache& kv_cache() const { return *kv_; }
 
  private:
@@ -60,24 +62,25 @@ class Engine {
   void reject(const Request& request, SimTime now, EndReason reason);
   void account(const Sequence& sequence, SimTime now);
   void report_usage(SimTime now);
-  [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
+  void report_device(std::size_t device, const KvUsage& kv, SimTime now);
+  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device) const;
 
   EngineId id_;
   const Scenario& scenario_;
   Recorder& recorder_;
-  MemoryPlan plan_;
+  EnginePlan plan_;
+  DeviceKv device_kv_;
   Tokens max_model_len_;
   Tokens profile_tokens_;
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<BatchPolicy> policy_;
-  std::unique_ptr<CostModel> cost_;
+  Pipeline pipeline_;
   SequenceTable sequences_;
   KvAccount account_;
   PhaseAccount phases_;
   std::deque<Batch> in_flight_;      // the oldest in front
   std::vector<Step> spare_steps_;    // their lists keep their memory
   std::size_t batches_in_flight_;    // at the most
-  SimTime gpu_free_;                 // when the last launched step ends
   std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
   std::int64_t iterations_ = 0;
