@@ -25,18 +25,20 @@ std::size_t batches_in_flight(const Scenario& scenario) {
 
 }  // namespace
 
-std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
-  const KvPool pool{
-      .bytes = plan.pool,
-      .bytes_per_token = lead_kv_bytes_per_token(scenario),
-      .max_model_len = scenario.max_model_len(),
-      .host_bytes = scenario.engine.memory.swap_space,
-      .watermark = policy.watermark,
-      .watermark_always = policy.watermark_always,
-      .freed_blocks = policy.freed_blocks,
-      .null_block = policy.null_block};
-  return make_kv_cache(scenario.engine.kv_cache, pool);
+  return {.bytes = plan.pool,
+          .bytes_per_token = lead_kv_bytes_per_token(scenario),
+          .max_model_len = scenario.max_model_len(),
+          .host_bytes = scenario.engine.memory.swap_space,
+          .watermark = policy.watermark,
+          .watermark_always = policy.watermark_always,
+          .freed_blocks = policy.freed_blocks,
+          .null_block = policy.null_block};
+}
+
+std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+  return make_kv_cache(scenario.engine.kv_cache, kv_pool(scenario, plan));
 }
 
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
@@ -82,7 +84,7 @@ bool Engine::submit(const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now) {
+void Engine::schedule(SimTime now, SimTime /*horizon*/) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
@@ -297,6 +299,11 @@ Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
   return std::min(
       workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
       plan_.devices[device].workspace);
+}
+
+Bytes Engine::kv_reserved() const {
+  const Bytes reserved = kv_->usage().reserved();
+  return device_kv_.of_all_devices({reserved, reserved}).reserved;
 }
 
 void Engine::report_usage(SimTime now) {

@@ -82,7 +82,8 @@ void RunRecorder::State::open_files() {
     trace.emplace(folder->staging(), node.engines);
   }
   if (output.memory) {
-    memory.emplace(output.memory->every, node.engines);
+    memory.emplace(output.memory->every,
+                   node.engines * static_cast<std::int64_t>(node.devices.size()));
   }
   if (output.timeseries) {
     throughput.emplace(output.timeseries->every, node.engines);
@@ -165,6 +166,29 @@ void RunRecorder::on_usage(const UsageRecord& record) {
   if (state_->trace) {
     state_->trace->add(record);
   }
+}
+
+void RunRecorder::on_span(const SpanRecord& span) {
+  span.ledger.audit();
+  TESSERA_INVARIANT(span.block * span.num_taken <= span.ledger.kv.free_usable,
+                    "blocks are taken from the free ones");
+  state_->steps.add(span);
+  state_->usage.add(span);
+  if (state_->memory) {
+    state_->memory->add(span);
+  }
+  if (state_->throughput) {
+    state_->throughput->add_span(span);
+  }
+  if (state_->iteration_rows) {
+    state_->iteration_rows->add(span);
+  }
+}
+
+// Only steps.csv and request_kv.csv name the sequences of a step.
+bool RunRecorder::takes_spans() const {
+  const OutputSpec& output = state_->scenario.output;
+  return state_->folder == nullptr || !(output.steps || output.request_kv);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
