@@ -17,6 +17,7 @@
 
 #include "sim/engine/engine.hpp"
 #include "sim/engine/event_ring.hpp"
+#include "sim/engine/phase_account.hpp"
 #include "sim/engine/span_sequence.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/engine/simulate.hpp"
@@ -101,6 +102,7 @@ class SpanEngine final : public ServingEngine {
   void launch(SimTime now, SimTime horizon);
   void shape_chunks();
   void price();
+  [[nodiscard]] Duration time_of_prefills();
   const DecodeCost& decode_cost(std::int64_t sequences);
   void extend_span(SimTime now, SimTime horizon);
   [[nodiscard]] std::int64_t take_blocks_in_turn(std::int64_t steps, SimTime now);
@@ -179,6 +181,7 @@ class SpanEngine final : public ServingEngine {
   std::vector<Slot> leaving_;
   std::vector<Slot> passed_over_;
   EventRing ring_;
+  PhaseAccount phases_;
 
   // Sums over them.
   std::int64_t decoding_ = 0;
@@ -196,9 +199,11 @@ class SpanEngine final : public ServingEngine {
 
   // The span that runs.
   bool is_busy_ = false;
-  bool queue_turns_ = false;  // the step that is decided leaves the queue in another order
+  bool memory_blocks_ = false;  // somebody, in the step that is decided
+  bool queue_turns_ = false;    // the step that is decided leaves the queue in another order
   SpanRecord span_;
   std::int64_t budget_ = 0;
+  Duration of_prefills_;
   std::vector<Duration> longer_gaps_;
   std::vector<DecodeCost> decode_costs_;  // by sequences
 };
@@ -252,6 +257,7 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   sequences_[slot] = SpanSequence{};
   sequences_[slot].request = request;
   sequences_[slot].output = output.count();
+  phases_.arrive(SequenceId{slot}, request.arrival, now);
   fresh_.push_back(slot);
   return true;
 }
@@ -265,6 +271,7 @@ void SpanEngine::schedule(SimTime now, SimTime horizon) {
     return;
   }
   span_.num_preempted = 0;
+  memory_blocks_ = false;
   queue_turns_ = false;
   serve_running(now);
   // Whoever preempts has no memory to give away.
@@ -273,6 +280,7 @@ void SpanEngine::schedule(SimTime now, SimTime horizon) {
   }
   TESSERA_INVARIANT(running_.size() > 0 || span_.num_preempted > 0,
                     "no idle node with runnable work");
+  phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
   launch(now, horizon);
 }
 
@@ -352,7 +360,9 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   victim.state = State::waiting;
   ++victim.num_preemptions;
   ++span_.num_preempted;
+  memory_blocks_ = true;
   preempted_.push_back(slot);
+  phases_.move(SequenceId{slot}, Phase::preempted, now);
 }
 
 Slot SpanEngine::take_waiting() {
@@ -400,6 +410,7 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   const std::int64_t must_fit = gate ? std::min(sequence.known(), max_model_len_.count()) : 0;
   const std::int64_t kept_free = running_.size() > 0 ? pool_.watermark.count() : 0;
   if (blocks_of(std::max(sequence.chunk, must_fit)) + kept_free > free_) {
+    memory_blocks_ = true;
     return false;
   }
   sequence.state = State::prefilling;
@@ -415,6 +426,8 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   budget_ -= sequence.chunk;
   running_.push_back(slot);
   prefilling_.push_back(slot);
+  phases_.move(SequenceId{slot}, sequence.num_preemptions == 0 ? Phase::prefill : Phase::recomputed,
+               now);
   return true;
 }
 
@@ -481,11 +494,27 @@ void SpanEngine::price() {
     span_.time = cost_->step(shape);
     workspace = workspace_of(shape);
   }
+  of_prefills_ = time_of_prefills();
   span_.durations = DurationSeries(static_cast<std::int64_t>(span_.time.total().picoseconds()),
                                    static_cast<std::int64_t>(span_.growth.total().picoseconds()));
   span_.ledger = ledger(workspace);
   span_.live_growth = bytes_per_token_ * decoding_;
   span_.free_blocks = Blocks{free_};
+}
+
+// What the step takes longer than if it had only its decodes to do.
+Duration SpanEngine::time_of_prefills() {
+  const StepShape& shape = span_.shape;
+  if (shape.prefill_sequences == 0) {
+    return Duration{};
+  }
+  const Duration whole = span_.time.total();
+  if (shape.decode_sequences == 0) {
+    return whole;
+  }
+  const Duration decodes = decode_cost(shape.decode_sequences).time.total() +
+                           context_price_.total() * shape.decode_context.count();
+  return std::max(whole - decodes, Duration{});
 }
 
 const SpanEngine::DecodeCost& SpanEngine::decode_cost(std::int64_t sequences) {
@@ -597,6 +626,7 @@ void SpanEngine::count_chunks() {
 
 void SpanEngine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
   TESSERA_INVARIANT(busy() && busy_until() == now, "a span ends when its time is over");
+  phases_.end_step(span_.start, span_.end, of_prefills_);
   span_.taken = takes_;
   recorder_.on_span(span_);
   is_busy_ = false;
@@ -657,6 +687,7 @@ void SpanEngine::end_chunks(SimTime now) {
 // Also where its only token has been sampled already: then it leaves at once.
 void SpanEngine::begin_decoding(Slot slot, SimTime now) {
   SpanSequence& sequence = sequences_[slot];
+  phases_.move(SequenceId{slot}, Phase::decode, now);
   sequence.state = State::decoding;
   sequence.key = sequence.entries - iteration_;
   sequence.since = now;
@@ -736,6 +767,7 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   record.kv_peak_written = bytes_per_token_ * sequence.most_entries;
   record.kv_peak_reserved = pool_.block * sequence.most_blocks;
   record.kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count();
+  record.phases = phases_.close(SequenceId{slot}, now);
   recorder_.on_request_end(record);
   spare_slots_.push_back(slot);
   on_end(record.request);

@@ -188,6 +188,7 @@ void IterationRows::add(const SpanRecord& span) {
   const StepShape& shape = span.shape;
   Iteration row{.number = span.first_iteration,
                 .engine = span.engine,
+                .start = span.start,
                 .end = span.start,
                 .time = span.time,
                 .batch_size = shape.prefill_sequences + shape.decode_sequences,
