@@ -120,15 +120,15 @@ void Rules::check_parallel() {
                               std::to_string(parallel.pipeline) + ") x replicas (" +
                               std::to_string(parallel.replicas) + ")";
   if (parallel.devices() > count) {
-    fault("engine.parallel", degrees + " needs " + std::to_string(parallel.devices()) +
-                                 " GPUs, and hardware.count is " + std::to_string(count) +
-                                 "; lower a degree, or set hardware.count: " +
-                                 std::to_string(parallel.devices()));
+    fault("engine.parallel",
+          degrees + " needs " + std::to_string(parallel.devices()) +
+              " GPUs, and hardware.count is " + std::to_string(count) +
+              "; lower a degree, or set hardware.count: " + std::to_string(parallel.devices()));
   } else if (parallel.devices() < count) {
-    problems_.note(place_of(tree_, "hardware"),
-                   std::to_string(count - parallel.devices()) + " of " + std::to_string(count) +
-                       " GPUs stay idle: " + degrees + " uses " +
-                       std::to_string(parallel.devices()));
+    problems_.note(place_of(tree_, "hardware"), std::to_string(count - parallel.devices()) +
+                                                    " of " + std::to_string(count) +
+                                                    " GPUs stay idle: " + degrees + " uses " +
+                                                    std::to_string(parallel.devices()));
   }
 }
 

@@ -296,9 +296,8 @@ Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
   const Shard shard = shard_of_device(plan_.degrees, static_cast<std::int64_t>(device));
-  return std::min(
-      workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
-      plan_.devices[device].workspace);
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
+                  plan_.devices[device].workspace);
 }
 
 Bytes Engine::kv_reserved() const {
@@ -324,8 +323,7 @@ void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
   ledger.capacity = plan.capacity;
   ledger.driver = plan.driver;
   ledger.weights = plan.weights;
-  ledger.workspace_used =
-      busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
+  ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
   ledger.workspace_idle = plan.workspace - ledger.workspace_used;
   ledger.outside = plan.outside;
   ledger.kv = device_kv_.of_device(kv, device);

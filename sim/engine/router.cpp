@@ -87,9 +87,9 @@ class PowerOfTwo final : public EngineRouter {
   RandomStream stream_;
 };
 
-// SGLang's cache-aware router, with its settings: the engine that has seen the longest prefix of the
-// prompt, if that is more than 0.3 of it and the load is even, that is unless the most and the least
-// outstanding requests differ by more than 64 and by more than half.
+// SGLang's cache-aware router, with its settings: the engine that has seen the longest prefix of
+// the prompt, if that is more than 0.3 of it and the load is even, that is unless the most and the
+// least outstanding requests differ by more than 64 and by more than half.
 class PrefixAffinity final : public EngineRouter {
  public:
   std::size_t choose(const Request& request, std::span<const EngineView> engines) override {

@@ -63,7 +63,8 @@ class Node {
   }
 
  private:
-  // An engine without work is at a boundary at every moment.
+  // An engine without work is at a boundary at every moment. What was sent to it during its step is
+  // seen before what arrives now.
   void end_steps(SimTime now) {
     at_boundary_.assign(replicas_.size(), false);
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
@@ -75,6 +76,9 @@ class Node {
           source_.on_end(request, now);
         });
         views_[i].kv_reserved = engine.kv_reserved();
+      }
+      if (at_boundary_[i]) {
+        deliver(i, now);
       }
     }
   }

@@ -58,8 +58,8 @@ void level_pools(EnginePlan& engine) {
   const std::int64_t most = engine.layers_of(engine.lead());
   Bytes least = Bytes::max();
   for (std::size_t device = 0; device < engine.devices.size(); ++device) {
-    least = std::min(
-        least, in_proportion(engine.devices[device].pool, most, engine.layers_of(device)));
+    least =
+        std::min(least, in_proportion(engine.devices[device].pool, most, engine.layers_of(device)));
   }
   for (std::size_t device = 0; device < engine.devices.size(); ++device) {
     MemoryPlan& plan = engine.devices[device];
@@ -82,7 +82,8 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
                           plan.weights - plan.workspace;
 
   const PoolRule rule = pool_rule(request.kv_cache);
-  const Bytes per_token = kv_bytes_per_token(request.model, request.precision.kv_cache, request.shard);
+  const Bytes per_token =
+      kv_bytes_per_token(request.model, request.precision.kv_cache, request.shard);
   // Blocks by the billion may ask for more than a 64-bit number of bytes.
   const Int128 needed = Int128{per_token.count()} * rule.fixed.value_or(rule.smallest).count();
   if (needed > available.count()) {

@@ -172,8 +172,8 @@ void add_bounds(Cells& cells, const Measured& measured) {
                ratio_text(times[i], parts.total().picoseconds()));
   }
   cells.text("bound", std::string(largest(times, EnumNames<Bound>::names)));
-  const Int128 engine_time = measured.end.time.since_start().picoseconds() *
-                             measured.node.engines * measured.node.stages;
+  const Int128 engine_time =
+      measured.end.time.since_start().picoseconds() * measured.node.engines * measured.node.stages;
   cells.text("gpu_busy", ratio_text(measured.steps.busy().picoseconds(), engine_time));
   std::array<Int128, num_limits> limits{};
   for (std::size_t i = 0; i < num_limits; ++i) {

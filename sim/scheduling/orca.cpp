@@ -7,8 +7,7 @@
 namespace tessera {
 
 std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec, const PolicyContext& context) {
-  return make_reserving_batch(spec.max_num_seqs, Joining::at_every_step,
-                              context.stages);
+  return make_reserving_batch(spec.max_num_seqs, Joining::at_every_step, context.stages);
 }
 
 }  // namespace tessera

@@ -26,7 +26,8 @@ namespace tessera {
 //   least_outstanding  the one with the fewest requests that have not ended
 //   least_kv           the one with the least KV reserved
 //   power_of_two       of two that are drawn, the one with the fewest outstanding requests
-//   prefix_affinity    the one that was last sent the longest prefix of the prompt's content, unless
+//   prefix_affinity    the one that was last sent the longest prefix of the prompt's content,
+//   unless
 //                      the load is lopsided; else least_outstanding
 enum class Router {
   round_robin,

@@ -17,8 +17,8 @@ namespace tessera {
 // Precondition: the model can be shared as the scenario wants it (why_not_shared).
 [[nodiscard]] std::variant<EnginePlan, DoesNotFit> plan_engine(const Scenario& scenario);
 
-// The same of an engine's lead device, whose bytes its KV manager counts, and the bytes that a token
-// takes there.
+// The same of an engine's lead device, whose bytes its KV manager counts, and the bytes that a
+// token takes there.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
 [[nodiscard]] Bytes lead_kv_bytes_per_token(const Scenario& scenario);
 

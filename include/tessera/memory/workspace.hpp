@@ -19,7 +19,6 @@ namespace tessera {
 //                have their part of the logits, other stages none
 // Precondition: tokens >= 0, sequences >= 0.
 [[nodiscard]] Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision,
-                                    Tokens tokens, std::int64_t sequences,
-                                    const Shard& shard = {});
+                                    Tokens tokens, std::int64_t sequences, const Shard& shard = {});
 
 }  // namespace tessera

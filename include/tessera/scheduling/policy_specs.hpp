@@ -41,8 +41,8 @@ struct PolicyTraits {
   FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   // Steps that are scheduled before the first of them has ended.
   std::int64_t batches_in_flight = 1;
-  // It leaves out sequences whose next token is not known yet, so that every stage of a pipeline can
-  // have a batch of its own.
+  // It leaves out sequences whose next token is not known yet, so that every stage of a pipeline
+  // can have a batch of its own.
   bool fills_pipelines = false;
 };
 
