@@ -240,10 +240,11 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
     reject(request, now, EndReason::prompt_too_long);
     return false;
   }
-  const Tokens output = std::min(request.output, max_model_len_ - request.prompt);
+  const Tokens longest = max_model_len_ - request.prompt;
+  const Tokens limit = std::min(request.max_output.value_or(longest), longest);
   KvSequence kv;
   kv.prompt = request.prompt;
-  kv.output = output;
+  kv.output = std::min(request.output, limit);
   if (!empty_kv_->can_ever_hold(kv)) {
     reject(request, now, EndReason::exceeds_pool);
     return false;
@@ -256,7 +257,7 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   spare_slots_.pop_back();
   sequences_[slot] = SpanSequence{};
   sequences_[slot].request = request;
-  sequences_[slot].output = output.count();
+  sequences_[slot].output = kv.output.count();
   phases_.arrive(SequenceId{slot}, request.arrival, now);
   fresh_.push_back(slot);
   return true;

@@ -185,10 +185,10 @@ void RunRecorder::on_span(const SpanRecord& span) {
   }
 }
 
-// Only steps.csv and request_kv.csv name the sequences of a step.
+// Only steps.csv, request_kv.csv and trace.json name the sequences of a step.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  return state_->folder == nullptr || !(output.steps || output.request_kv);
+  return state_->folder == nullptr || !(output.steps || output.request_kv || output.trace);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
