@@ -124,7 +124,7 @@ void Rules::check_parallel() {
           degrees + " needs " + std::to_string(parallel.devices()) +
               " GPUs, and hardware.count is " + std::to_string(count) +
               "; lower a degree, or set hardware.count: " + std::to_string(parallel.devices()));
-  } else if (parallel.devices() < count) {
+  } else if (parallel.devices() < count && sound({"engine.parallel"})) {
     problems_.note(place_of(tree_, "hardware"), std::to_string(count - parallel.devices()) +
                                                     " of " + std::to_string(count) +
                                                     " GPUs stay idle: " + degrees + " uses " +
