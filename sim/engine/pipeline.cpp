@@ -19,7 +19,7 @@ Pipeline::Pipeline(EngineId engine, const Scenario& scenario) {
     const RankPlace place =
         place_of_stage(scenario.hardware, degrees, stage, first, parallel.devices());
     stages_.push_back({make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                                       scenario.precision, place),
+                                       scenario.precision, place, scenario.engine.overheads),
                        layers_of_stage(scenario.model.layers, degrees.pipeline, stage),
                        {}});
     lead_layers_ = std::max(lead_layers_, stages_.back().layers);

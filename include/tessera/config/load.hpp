@@ -95,6 +95,7 @@ struct Listing {
 [[nodiscard]] std::vector<Listing> list_gpus();
 [[nodiscard]] std::vector<Listing> list_nodes();
 [[nodiscard]] std::vector<Listing> list_models();
+[[nodiscard]] std::vector<Listing> list_overheads();
 [[nodiscard]] std::vector<Listing> list_policies();
 [[nodiscard]] std::vector<Listing> list_kv_managers();
 [[nodiscard]] std::vector<Listing> list_allocators();
@@ -104,5 +105,6 @@ struct Listing {
 [[nodiscard]] GpuSpec gpu_preset(std::string_view name);
 [[nodiscard]] HardwareSpec node_preset(std::string_view name);
 [[nodiscard]] ModelSpec model_preset(std::string_view name);
+[[nodiscard]] EngineOverheads overheads_preset(std::string_view name);
 
 }  // namespace tessera
