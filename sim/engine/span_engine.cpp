@@ -219,7 +219,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       empty_kv_(make_kv_cache(scenario, plan)),
       empty_usage_(empty_kv_->usage()),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision)),
+                            scenario.precision, RankPlace{}, scenario.engine.overheads)),
       context_price_(cost_->per_context_token().value()),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       max_model_len_(scenario.max_model_len()),
@@ -832,8 +832,8 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
-  const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
+                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -848,8 +848,8 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (kv_cache == nullptr || kv_cache->prefix_caching || kv_cache->reserve != BlockReserve::grow) {
     return "spans are for paged KV that grows, without prefix caching";
   }
-  const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
+                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
