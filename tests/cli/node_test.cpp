@@ -45,13 +45,28 @@ TEST(CliNode, ThirteenBillionInHalfPrecisionNeedTwoT4s) {
                              HasSubstr("10 of 10 requests finished")));
 }
 
+// The cells of a line, of which those with commas are quoted.
+std::vector<std::string> unquoted_cells(const std::string& line) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (const char letter : line) {
+    quoted = letter == '"' ? !quoted : quoted;
+    if (letter == ',' && !quoted) {
+      cells.emplace_back();
+    } else if (letter != '"') {
+      cells.back() += letter;
+    }
+  }
+  return cells;
+}
+
 // The rows of a CSV file by column.
 std::vector<std::map<std::string, std::string>> rows_of(const std::filesystem::path& file) {
   const std::vector<std::string> lines = lines_of(file);
   const std::vector<std::string> names = cells_of(lines.at(0));
   std::vector<std::map<std::string, std::string>> rows;
   for (std::size_t i = 1; i < lines.size(); ++i) {
-    const std::vector<std::string> cells = cells_of(lines[i]);
+    const std::vector<std::string> cells = unquoted_cells(lines[i]);
     rows.emplace_back();
     for (std::size_t column = 0; column < names.size(); ++column) {
       rows.back()[names[column]] = cells.at(column);
