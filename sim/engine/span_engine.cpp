@@ -91,6 +91,7 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] bool busy() const override { return is_busy_; }
   [[nodiscard]] SimTime busy_until() const override { return span_.end; }
   [[nodiscard]] std::int64_t iterations() const override { return iteration_; }
+  [[nodiscard]] Bytes kv_reserved() const override { return ledger(Bytes{0}).kv.reserved(); }
 
  private:
   // What a batch of so many decodes takes before its context is counted.
@@ -233,7 +234,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       empty_kv_(make_kv_cache(scenario, plan)),
       idle_(idle_ledger(plan, *empty_kv_)),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision)),
+                            scenario.precision, RankPlace{}, scenario.engine.overheads)),
       context_price_(cost_->per_context_token().value()),
       context_price_total_(static_cast<std::int64_t>(context_price_.total().picoseconds())),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
@@ -840,8 +841,8 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
-  const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
+                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -856,8 +857,8 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (kv_cache == nullptr || kv_cache->prefix_caching || kv_cache->reserve != BlockReserve::grow) {
     return "spans are for paged KV that grows, without prefix caching";
   }
-  const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
+                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
