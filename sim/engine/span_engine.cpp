@@ -235,8 +235,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       pool_(paged_pool(std::get<PagedKvSpec>(scenario.engine.kv_cache), kv_pool(scenario, plan))),
       empty_kv_(make_kv_cache(scenario, plan)),
       idle_(idle_ledger(plan, *empty_kv_)),
-      cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision, RankPlace{}, scenario.engine.overheads)),
+      cost_(make_cost_model(scenario)),
       context_price_(cost_->per_context_token().value()),
       context_price_total_(static_cast<std::int64_t>(context_price_.total().picoseconds())),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
@@ -843,8 +842,8 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
-  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
+  const auto cost =
+      make_cost_model(scenario);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -859,8 +858,8 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (kv_cache == nullptr || kv_cache->prefix_caching || kv_cache->reserve != BlockReserve::grow) {
     return "spans are for paged KV that grows, without prefix caching";
   }
-  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                                    scenario.precision, RankPlace{}, scenario.engine.overheads);
+  const auto cost =
+      make_cost_model(scenario);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
