@@ -17,6 +17,7 @@
 #include "sim/config/shape.hpp"
 #include "sim/config/to_node.hpp"
 #include "sim/config/validate.hpp"
+#include "tessera/cost/kernel_tables.hpp"
 
 namespace tessera {
 namespace {
@@ -255,6 +256,9 @@ LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override>
     }
   }
   problems.raise(name_);
+  if (auto* profiled = std::get_if<ProfiledCostSpec>(&loaded.scenario.cost)) {
+    profiled->tables = read_kernel_tables(*profiled, directory_);
+  }
   loaded.notes = notes_in(problems);
   return loaded;
 }

@@ -33,6 +33,11 @@ std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& 
   if (const auto* affine = std::get_if<AffineCostSpec>(&spec)) {
     return make_affine_model(*affine);
   }
+  if (const auto* profiled = std::get_if<ProfiledCostSpec>(&spec)) {
+    return make_profiled_model(*profiled, model, [&](const ModelSpec& other) {
+      return make_roofline_model(RooflineCostSpec{}, gpu, other, precision);
+    });
+  }
   return make_roofline_model(std::get<RooflineCostSpec>(spec), gpu, model, precision);
 }
 

@@ -1,6 +1,7 @@
 // The cost models behind make_cost_model.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "tessera/cost/cost_model.hpp"
@@ -13,5 +14,9 @@ namespace tessera {
                                                              const GpuSpec& gpu,
                                                              const ModelSpec& model,
                                                              const PrecisionSpec& precision);
+// `roofline` gives that of the same GPU and precision for any model.
+[[nodiscard]] std::unique_ptr<CostModel> make_profiled_model(
+    const ProfiledCostSpec& spec, const ModelSpec& model,
+    const std::function<std::unique_ptr<CostModel>(const ModelSpec&)>& roofline);
 
 }  // namespace tessera
