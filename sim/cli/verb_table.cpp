@@ -8,9 +8,10 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<Verb, 8> verbs{{
+constexpr std::array<Verb, 9> verbs{{
     {"run", "simulate one scenario", run_options, run_verb},
     {"sweep", "simulate every combination of some values", sweep_options, sweep_verb},
+    {"report", "one HTML page about a run or a sweep", report_options, report_verb},
     {"validate", "find every problem of a scenario without running it", validate_options,
      validate_verb},
     {"memory", "what parameters, KV cache and training take, by formula", memory_options,

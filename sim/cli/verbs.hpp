@@ -42,6 +42,8 @@ struct Verb {
 [[nodiscard]] int run_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions sweep_options();
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions report_options();
+[[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions validate_options();
 [[nodiscard]] int validate_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions memory_options();

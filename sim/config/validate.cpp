@@ -99,9 +99,6 @@ void Rules::check_not_modelled() {
   if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
     fault("hardware.count", "several GPUs are not modelled in this version; take 1");
   }
-  if (sound({"output.trace"}) && scenario_.output.trace) {
-    fault("output.trace", "trace.json is not written in this version; take false");
-  }
 }
 
 Flops peak_of(const PeakRates& peak, ComputeFormat format) {

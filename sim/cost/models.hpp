@@ -13,10 +13,14 @@ namespace tessera {
 [[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec,
                                                              const GpuSpec& gpu,
                                                              const ModelSpec& model,
-                                                             const PrecisionSpec& precision);
-// `roofline` gives that of the same GPU and precision for any model.
-[[nodiscard]] std::unique_ptr<CostModel> make_profiled_model(
-    const ProfiledCostSpec& spec, const ModelSpec& model,
-    const std::function<std::unique_ptr<CostModel>(const ModelSpec&)>& roofline);
+                                                             const PrecisionSpec& precision,
+                                                             const RankPlace& place);
+// The roofline of the same GPU and precision for any model at any place.
+using MakeRoofline =
+    std::function<std::unique_ptr<CostModel>(const ModelSpec& model, const RankPlace& place)>;
+[[nodiscard]] std::unique_ptr<CostModel> make_profiled_model(const ProfiledCostSpec& spec,
+                                                             const ModelSpec& model,
+                                                             const RankPlace& place,
+                                                             const MakeRoofline& roofline);
 
 }  // namespace tessera

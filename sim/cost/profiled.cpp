@@ -44,14 +44,15 @@ void add_part(StepTime& time, Bound bound, Duration part) {
 
 class ProfiledModel final : public CostModel {
  public:
-  ProfiledModel(const ProfiledCostSpec& spec, const ModelSpec& model, const MakeRoofline& roofline)
+  ProfiledModel(const ProfiledCostSpec& spec, const ModelSpec& model, const RankPlace& place,
+                const MakeRoofline& roofline)
       : tables_(spec.tables),
         outside_(spec.extrapolate ? Outside::extrapolated : Outside::refused),
-        model_(model),
-        roofline_(roofline(model)) {
+        model_(model_of_shard(model, place.shard)),
+        roofline_(roofline(model, place)) {
     TESSERA_INVARIANT(tables_ != nullptr, "a profiled cost model's tables have been read");
     if (!tables_->shares.empty()) {
-      ratios_.emplace(*tables_, model, roofline, outside_);
+      ratios_.emplace(*tables_, model_, roofline, outside_);
     }
   }
 
@@ -199,8 +200,9 @@ void ProfiledModel::replace_attention(const StepShape& shape,
 }  // namespace
 
 std::unique_ptr<CostModel> make_profiled_model(const ProfiledCostSpec& spec, const ModelSpec& model,
+                                               const RankPlace& place,
                                                const MakeRoofline& roofline) {
-  return std::make_unique<ProfiledModel>(spec, model, roofline);
+  return std::make_unique<ProfiledModel>(spec, model, place, roofline);
 }
 
 }  // namespace tessera

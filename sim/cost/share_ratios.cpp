@@ -77,7 +77,7 @@ ShareRatios::ShareRatios(const KernelTables& tables, const ModelSpec& model,
                          const MakeRoofline& roofline, Outside outside)
     : tables_(tables), outside_(outside) {
   for (const MeasuredShare& share : tables.shares) {
-    rooflines_.push_back(roofline(share.layer));
+    rooflines_.push_back(roofline(share.layer, RankPlace{}));
   }
   for (const Operation operation : token_operations) {
     if (auto voices = voices_for(operation, model, outside); !voices.empty()) {

@@ -8,18 +8,16 @@
 // constants fitted at degree 1, reaches 6 % and 24 %.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "sim/cost/kernel_tables.hpp"
+#include "sim/cost/models.hpp"
 #include "tessera/cost/cost_model.hpp"
 
 namespace tessera {
-
-using MakeRoofline = std::function<std::unique_ptr<CostModel>(const ModelSpec&)>;
 
 // The widths that an operation's time depends on: a matrix product's inputs and outputs, another
 // operation's one width.
@@ -32,8 +30,8 @@ struct OperationShape {
 
 class ShareRatios {
  public:
-  // Throws BadInput where a product of `model` lies outside the shapes that were measured and
-  // `outside` refuses that. `tables` outlives this.
+  // `model` is a GPU's share. Throws BadInput where one of its products lies outside the shapes
+  // that were measured and `outside` refuses that. `tables` outlives this.
   ShareRatios(const KernelTables& tables, const ModelSpec& model, const MakeRoofline& roofline,
               Outside outside);
 
