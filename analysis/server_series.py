@@ -39,7 +39,7 @@ def read_measured(path):
 def read_simulated(folder):
     import tables
     path = folder / "timeseries.csv"
-    table = tables.read_numbers(path, ["time_s", "num_running", "num_waiting", "kv_reserved_bytes",
+    table = tables.read_numbers(path, ["time_s", "num_running", "num_waiting", "kv_live_bytes",
                                        "kv_wasted_bytes", "kv_waste_of_pool"])
     table = table.rename(columns={"time_s": "t", "num_running": "running",
                                   "num_waiting": "waiting"})
@@ -47,7 +47,8 @@ def read_simulated(folder):
     if wasting.empty:
         raise tables.Failure(tables.BAD_DATA, f"{path}: nothing tells the size of the KV pool")
     pool = (wasting["kv_wasted_bytes"] / wasting["kv_waste_of_pool"]).median()
-    table["kv"] = table["kv_reserved_bytes"] / pool
+    # What requests hold: blocks that are only kept for their prefixes count as free, as in vLLM.
+    table["kv"] = (table["kv_live_bytes"] + table["kv_wasted_bytes"]) / pool
     return table.dropna()
 
 
@@ -57,13 +58,13 @@ def figure_of(simulated, measured):
     figure = style.new_figure(7.2)
     grid = figure.subplots(len(SERIES), 1, sharex=True)
     end = max(simulated["t"].max(), measured["t"].max())
+    size = style.time_across(grid[2], end, "time since the first request")
     for axes, (name, label) in zip(grid, SERIES):
-        axes.plot(measured["t"], measured[name], color=style.GREY, linewidth=3, alpha=0.5)
-        axes.plot(simulated["t"], simulated[name], color=style.BLUE, linewidth=1.4)
+        axes.plot(measured["t"] / size, measured[name], color=style.GREY, linewidth=3, alpha=0.5)
+        axes.plot(simulated["t"] / size, simulated[name], color=style.BLUE, linewidth=1.4)
         axes.set_title(label)
         axes.set_ylim(bottom=0)
     style.percent_axis(grid[2].yaxis)
-    style.time_across(grid[2], end, "time since the first request")
     # How far apart the two are, on average over the server's samples.
     apart = {name: numpy.abs(numpy.interp(measured["t"], simulated["t"], simulated[name])
                              - measured[name]).mean() for name, _ in SERIES}

@@ -15,10 +15,11 @@ EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
   return has_sampled && last_token_alone ? EntryKind::decode : EntryKind::prefill;
 }
 
-Admission admission_of(const StepBuilder::Terms& terms) {
+Admission admission_of(const Sequence& sequence, const StepBuilder::Terms& terms) {
   return {.entries = terms.left_padding + std::max(terms.cached + terms.tokens, terms.reserved),
           .cached = terms.cached,
           .must_fit = terms.left_padding + terms.must_fit,
+          .known = sequence.known(),
           .watermark_applies = terms.watermark_applies};
 }
 
@@ -33,7 +34,7 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
                     "only waiting sequences are admitted");
   sequence.kv.left_padding = terms.left_padding;
   sequence.kv.trailing_padding = terms.trailing_padding;
-  const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
+  const Grant grant = kv_.admit(sequence.kv, admission_of(sequence, terms), step_.work);
   if (grant != Grant::ok) {
     step_.memory_refused = true;
     return grant;
@@ -77,7 +78,7 @@ Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind
 }
 
 bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
-  const bool fits = kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+  const bool fits = kv_.could_admit(sequence.kv, admission_of(sequence, terms)) == Grant::ok;
   step_.memory_refused = step_.memory_refused || !fits;
   return fits;
 }
