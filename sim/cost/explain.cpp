@@ -18,6 +18,13 @@ StepQuestion recomputing(const StepQuestion& question) {
   return whole;
 }
 
+// The cache with what the step adds, written anew.
+Bytes copied(Tokens context, const StepQuestion& question, const ModelSpec& model) {
+  return question.kv_cache == CacheUse::concat
+             ? context.count() * kv_bytes_per_token(model, question.kv_format)
+             : Bytes{0};
+}
+
 bool is_of_a_layer(const OperationTime& operation) {
   for (const Operation once :
        {Operation::embedding, Operation::lm_head, Operation::sampler, Operation::overhead}) {
@@ -68,7 +75,7 @@ std::vector<OperationTime> operations_of(CostModel& cost, const StepQuestion& qu
   std::vector<OperationTime> rows;
   for (OperationTime& part : cost.operations(shape_of(question, model))) {
     const bool kept =
-        question.kv_cache == CacheUse::on || part.name != name_of(Operation::kv_write);
+        question.kv_cache != CacheUse::off || part.name != name_of(Operation::kv_write);
     if (kept) {
       part.phase = name_of(question.phase);
       add_row(part, rows);
@@ -88,6 +95,7 @@ StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   if (question.phase == Phase::decode) {
     shape.decode_sequences = question.batch;
     shape.decode_context = question.context * question.batch;
+    shape.work.copied = copied(shape.decode_context, question, model);
     return shape;
   }
   const std::int64_t past = question.context.count();
@@ -100,6 +108,7 @@ StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   shape.prefill_pairs = question.batch * (fresh * past + among_new);
   shape.prefill_squares = question.batch * fresh * fresh;
   shape.prefill_context = (question.context + question.new_tokens) * question.batch;
+  shape.work.copied = copied(shape.prefill_context, question, model);
   return shape;
 }
 

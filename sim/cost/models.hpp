@@ -10,11 +10,11 @@
 namespace tessera {
 
 [[nodiscard]] std::unique_ptr<CostModel> make_affine_model(const AffineCostSpec& spec);
-[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec,
-                                                             const GpuSpec& gpu,
+[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const GpuSpec& gpu,
                                                              const ModelSpec& model,
                                                              const PrecisionSpec& precision,
-                                                             const RankPlace& place);
+                                                             const RankPlace& place,
+                                                             const EngineOverheads& overheads);
 // The roofline of the same GPU and precision for any model at any place.
 using MakeRoofline =
     std::function<std::unique_ptr<CostModel>(const ModelSpec& model, const RankPlace& place)>;
