@@ -18,6 +18,9 @@ std::string why_step_by_step(const Scenario& scenario, const SourceTraits& sourc
   if (source.gives_up || source.several_sequences) {
     return "requests may be given up, or have several sequences";
   }
+  if (scenario.engine.parallel.devices() > 1) {
+    return "spans are for one engine on one GPU";
+  }
   const auto plan = plan_memory(scenario);
   TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
                     "a scenario that is simulated fits its device");
@@ -25,10 +28,10 @@ std::string why_step_by_step(const Scenario& scenario, const SourceTraits& sourc
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
-                                           const MemoryPlan& plan, const SourceTraits& source,
+                                           const EnginePlan& plan, const SourceTraits& source,
                                            Recorder& recorder) {
   if (why_step_by_step(scenario, source, recorder).empty()) {
-    return make_span_engine(id, scenario, plan, recorder);
+    return make_span_engine(id, scenario, plan.lead_plan(), recorder);
   }
   return std::make_unique<Engine>(id, scenario, plan, recorder);
 }

@@ -16,6 +16,7 @@ class VllmV1 final : public BatchPolicy {
   VllmV1(const VllmV1Spec& spec, const PolicyContext& context)
       : spec_(spec),
         max_model_len_(context.max_model_len),
+        stages_(context.stages),
         queue_(make_waiting_queue({spec.order, spec.prediction_error}, context)),
         waiting_(*queue_) {}
 
@@ -69,6 +70,11 @@ class VllmV1 final : public BatchPolicy {
   }
 
  private:
+  // A pipeline's first stage cannot compute a token that the last one has not sampled.
+  [[nodiscard]] bool waits_for_its_token(const Sequence& sequence) const {
+    return stages_ > 1 && sequence.in_flight > Tokens{0};
+  }
+
   // A long prompt's share of one step.
   [[nodiscard]] Tokens below_threshold(Tokens tokens) const {
     const Tokens threshold = spec_.long_prefill_token_threshold;
@@ -101,7 +107,7 @@ class VllmV1 final : public BatchPolicy {
   void schedule_running(StepBuilder& builder, Tokens& budget) {
     for (std::size_t i = 0; i < running_.size() && budget > Tokens{0}; ++i) {
       Sequence& sequence = *running_[i];
-      if (sequence.last_token_in_flight()) {
+      if (sequence.last_token_in_flight() || waits_for_its_token(sequence)) {
         continue;
       }
       const Tokens tokens = std::min({below_threshold(sequence.remaining()), budget,
@@ -173,6 +179,7 @@ class VllmV1 final : public BatchPolicy {
 
   VllmV1Spec spec_;
   Tokens max_model_len_;
+  std::int64_t stages_;
   std::vector<Sequence*> running_;  // in order of admission
   std::unique_ptr<WaitingQueue> queue_;
   WaitingQueue& waiting_;
