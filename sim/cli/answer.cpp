@@ -225,11 +225,30 @@ std::string scenario_line(const Scenario& scenario) {
          std::string(name_of(precision.compute));
 }
 
+// How the GPUs share the work, where more than one does; the lines behind it are of one GPU.
+std::string groups_line(const Scenario& scenario) {
+  const ParallelSpec& parallel = scenario.engine.parallel;
+  if (parallel.devices() == 1) {
+    return "";
+  }
+  std::string text = parallel.replicas == 1
+                         ? "1 engine"
+                         : counted(parallel.replicas, "engine") + " behind the router " +
+                               std::string(name_of(parallel.router));
+  text += ", each on " + counted(parallel.degrees().devices(), "GPU");
+  if (parallel.degrees().devices() > 1) {
+    text += " (tensor " + grouped(parallel.tensor) + ", pipeline " + grouped(parallel.pipeline) +
+            "); of each GPU:";
+  }
+  return text + "\n";
+}
+
 std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
   const MemoryPlan& plan = node.plan;
   const double utilization = scenario.engine.memory.utilization;
   const auto usable = static_cast<double>(plan.capacity.count()) * utilization;
   std::string text = scenario.name + ": " + scenario_line(scenario) + "\n";
+  text += groups_line(scenario);
   const auto share = traits_of(scenario.engine.kv_cache).share_of_free;
   text += "GPU memory (" + human_bytes(plan.capacity) + ")";
   if (share) {

@@ -48,6 +48,9 @@ struct PolicyTraits {
     Tokens most{0};
   };
   std::optional<WholePrompts> whole_prompts = std::nullopt;
+  // It leaves out sequences whose next token is not known yet, so that every stage of a pipeline
+  // can have a batch of its own.
+  bool fills_pipelines = false;
 };
 
 // Who is served first: the one who came first, or the one of the lowest priority number.
@@ -103,7 +106,8 @@ struct VllmV1Spec {
             .max_num_seqs = max_num_seqs,
             .freed_blocks = version == VllmV1Version::main ? FreedBlocks::unkeyed_in_front
                                                            : FreedBlocks::all_at_the_back,
-            .batches_in_flight = async_scheduling ? 2 : 1};
+            .batches_in_flight = async_scheduling ? 2 : 1,
+            .fills_pipelines = true};
   }
 };
 
@@ -133,7 +137,7 @@ struct OrcaSpec {
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.needs_reservation = true, .max_num_seqs = max_num_seqs};
+    return {.needs_reservation = true, .max_num_seqs = max_num_seqs, .fills_pipelines = true};
   }
 };
 
