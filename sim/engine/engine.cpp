@@ -78,7 +78,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
   report_usage(SimTime{});
 }
 
-PolicyContext Engine::policy_context() const {
+PolicyContext Engine::policy_context() {
   const KvTraits kv = traits_of(scenario_.engine.kv_cache);
   return {.seed = scenario_.seed,
           .time_limit = time_limit(scenario_),
@@ -89,7 +89,7 @@ PolicyContext Engine::policy_context() const {
           .stages = scenario_.engine.parallel.pipeline};
 }
 
-Duration Engine::prefill_time(Tokens tokens) const {
+Duration Engine::prefill_time(Tokens tokens) {
   const std::int64_t n = tokens.count();
   StepShape shape;
   shape.prefill_tokens = shape.prefill_context = tokens;

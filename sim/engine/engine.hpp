@@ -58,9 +58,9 @@ class Engine final : public ServingEngine {
     std::vector<Sequence*> left;
   };
 
-  [[nodiscard]] PolicyContext policy_context() const;
+  [[nodiscard]] PolicyContext policy_context();
   // Of a prompt by itself, in one step.
-  [[nodiscard]] Duration prefill_time(Tokens tokens) const;
+  [[nodiscard]] Duration prefill_time(Tokens tokens);
   [[nodiscard]] bool begin_step(SimTime now);
   void change_phases(const Step& step, SimTime now);
   void launch(SimTime now, QueueSizes before);
