@@ -74,6 +74,8 @@ class RooflineModel final : public CostModel {
         roofs_(gpu, precision),
         attention_work_(attention_work(model, precision)),
         attention_(attention_work_, roofs_),
+        page_mapping_(gpu.page_mapping),
+        small_page_mapping_(gpu.small_page_mapping),
         device_(roofs_.copy.bytes_per_second),
         link_(host_link(gpu)) {}
 
@@ -113,6 +115,8 @@ class RooflineModel final : public CostModel {
   GpuRoofs roofs_;
   AttentionWork attention_work_;
   AttentionTime attention_;
+  Duration page_mapping_;
+  Duration small_page_mapping_;
   Traffic device_;
   Traffic link_;
   CountMemo by_tokens_;
@@ -168,7 +172,9 @@ StepTime RooflineModel::swap_time(const KvWork& work) const {
 StepTime RooflineModel::engine_time(const StepShape& shape) const {
   StepTime parts;
   parts.overhead = spec_.step_overhead +
-                   spec_.sequence_overhead * (shape.prefill_sequences + shape.decode_sequences);
+                   spec_.sequence_overhead * (shape.prefill_sequences + shape.decode_sequences) +
+                   page_mapping_ * shape.work.pages_mapped +
+                   small_page_mapping_ * shape.work.small_pages_mapped;
   return parts;
 }
 

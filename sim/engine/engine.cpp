@@ -22,7 +22,9 @@ std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPla
   const KvPool pool{
       .bytes = plan.pool,
       .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+      .tensors = 2 * scenario.model.layers,
       .max_model_len = scenario.max_model_len(),
+      .max_num_seqs = policy.max_num_seqs,
       .host_bytes = scenario.engine.memory.swap_space,
       .watermark = policy.watermark,
       .watermark_always = policy.watermark_always,

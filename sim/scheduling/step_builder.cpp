@@ -19,7 +19,8 @@ Admission admission_of(const StepBuilder::Terms& terms) {
   return {.entries = terms.left_padding + std::max(terms.cached + terms.tokens, terms.reserved),
           .cached = terms.cached,
           .must_fit = terms.left_padding + terms.must_fit,
-          .watermark_applies = terms.watermark_applies};
+          .watermark_applies = terms.watermark_applies,
+          .rows = terms.rows};
 }
 
 }  // namespace
@@ -70,20 +71,30 @@ Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind
   const Tokens entries = sequence.kv.left_padding + sequence.computed + tokens;
   const Grant grant = kv_.extend(sequence.kv.id, entries, step_.work);
   if (grant == Grant::ok) {
+    const Tokens before = sequence.kv.left_padding + sequence.computed;
     add_entry(sequence, tokens, kind);
+    compute_again(sequence, before);
   }
   return grant;
+}
+
+void StepBuilder::compute_again(Sequence& sequence, Tokens entries) {
+  if (kv_.keeps_entries()) {
+    return;
+  }
+  StepEntry& entry = step_.entries[sequence.entry];
+  entry.tokens += entries;
+  entry.kind = entry.kind == EntryKind::decode ? EntryKind::prefill : entry.kind;
+  step_.tokens += entries;
 }
 
 bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) const {
   return kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
 }
 
-void StepBuilder::schedule_dead_row(Sequence& sequence) {
+Grant StepBuilder::schedule_dead_row(Sequence& sequence) {
   TESSERA_INVARIANT(sequence.finished(), "a dead row's sequence has ended");
-  add_entry(sequence, Tokens{1}, EntryKind::dead_row);
-  const Grant grant = kv_.extend(sequence.kv.id, step_.entries.back().context, step_.work);
-  TESSERA_INVARIANT(grant == Grant::ok, "a static batch reserves its rows whole");
+  return schedule_as(sequence, Tokens{1}, EntryKind::dead_row);
 }
 
 Tokens StepBuilder::preempt(Sequence& sequence) {
@@ -148,6 +159,7 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
 }
 
 void StepBuilder::finish() {
+  kv_.settle(step_.work);
   for (const StepEntry& entry : step_.entries) {
     entry.sequence->in_step = false;
   }

@@ -124,7 +124,42 @@ std::vector<KvCacheSpec> kv_caches() {
       specs.emplace_back(ContiguousKvSpec{.reserve = reserve, .placement = placement});
     }
   }
+  for (const CellChoice choice : {CellChoice::contiguous, CellChoice::any}) {
+    CellsKvSpec cells;
+    cells.num_cells = Tokens{700};
+    cells.choice = choice;
+    specs.emplace_back(cells);
+    cells.slots = 2;
+    specs.emplace_back(cells);
+  }
+  VirtualKvSpec pages;
+  pages.page_size = Bytes{1100};  // eight tokens, and a bit
+  specs.emplace_back(pages);
+  pages.deferred_reclamation = false;
+  specs.emplace_back(pages);
+  ConcatKvSpec concat;
+  specs.emplace_back(concat);
+  concat.form = CacheForm::tuple;
+  concat.allocator.expandable_segments = true;
+  specs.emplace_back(concat);
+  specs.emplace_back(StaticCacheKvSpec{});
+  specs.emplace_back(NoKvSpec{});
   return specs;
+}
+
+// The bytes of a pool that is scarce with managers whose pool is what the device leaves; nothing
+// for those that fix it. Tensors of a batch lie in segments of 2 MiB, one each and one more.
+std::optional<Bytes> scarce_pool(const Scenario& scenario) {
+  const KvCacheSpec& spec = scenario.engine.kv_cache;
+  const KvTraits traits = traits_of(spec);
+  const bool is_fixed =
+      std::visit([](const auto& named) { return named.fixed_pool().has_value(); }, spec);
+  if (is_fixed) {
+    return std::nullopt;
+  }
+  return traits.batch_shaped
+             ? Bytes{18 << 20}
+             : Bytes{700} * kv_bytes_per_token(scenario.model, KvFormat::fp16).count();
 }
 
 // A card whose KV pool holds about 700 tokens.
@@ -133,13 +168,12 @@ Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) 
   scenario.engine.policy = policy;
   scenario.engine.kv_cache = kv_cache;
   scenario.engine.max_model_len = Tokens{256};
-  if (std::holds_alternative<ContiguousKvSpec>(kv_cache)) {
+  if (const std::optional<Bytes> pool = scarce_pool(scenario)) {
     const auto plan = plan_memory(scenario);
     const auto& roomy = std::get<MemoryPlan>(plan);
     const Bytes others = roomy.driver + roomy.weights + roomy.workspace;
-    const Bytes pool = Bytes{700} * kv_bytes_per_token(scenario.model, KvFormat::fp16).count();
     scenario.engine.memory.utilization = 1.0;
-    scenario.hardware.gpu.memory = others + pool;
+    scenario.hardware.gpu.memory = others + *pool;
   }
   return scenario;
 }

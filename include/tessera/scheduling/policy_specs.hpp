@@ -24,6 +24,9 @@ struct PolicyTraits {
   bool uses_cached_prefixes = false;
   // It moves victims to host memory.
   bool swaps = false;
+  // Its sequences are the rows of a padded batch, which come and leave together; it gives a batch
+  // up that runs out of memory.
+  bool pads_batches = false;
   // vLLM v1 keeps KV block 0 for itself.
   bool null_block = false;
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
@@ -107,7 +110,7 @@ struct StaticSpec {
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "requests of a batch");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.needs_reservation = true, .max_num_seqs = max_num_seqs};
+    return {.needs_reservation = true, .pads_batches = true, .max_num_seqs = max_num_seqs};
   }
 };
 
