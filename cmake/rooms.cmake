@@ -56,6 +56,22 @@ function(tessera_embed_presets name folder)
   target_sources(tessera_${name} PRIVATE ${generated})
 endfunction()
 
+# The report's page: its own files and the chart library, which stay readable files here. Writes
+# <build>/generated/web_assets.cpp, which defines tessera::web_assets().
+function(tessera_embed_web name)
+  set(folder ${PROJECT_SOURCE_DIR}/sim/${name}/web)
+  file(GLOB files CONFIGURE_DEPENDS ${folder}/*)
+  file(GLOB scripts CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/[0-9]*-*.js)
+  list(SORT scripts)
+  set(generated ${PROJECT_BINARY_DIR}/generated/web_assets.cpp)
+  add_custom_command(OUTPUT ${generated}
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DOUTPUT=${generated} "-DSCRIPTS=${scripts}"
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed_web.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/embed_web.cmake
+    COMMENT "Embedding the report's page" VERBATIM)
+  target_sources(tessera_${name} PRIVATE ${generated})
+endfunction()
+
 # tessera/core/version.hpp is written by hand; the values behind it come from git at build time.
 function(tessera_version_header name)
   set(generated ${PROJECT_BINARY_DIR}/generated/version.cpp)

@@ -88,10 +88,11 @@ std::string waste_line(const Summary& summary) {
 // Named shares of one whole, the largest first, those that round to nothing left out.
 template <std::size_t N>
 std::string shares(const Summary& summary,
-                   const std::array<std::pair<const char*, const char*>, N>& parts) {
+                   const std::array<std::pair<const char*, const char*>, N>& parts,
+                   double whole = 1.0) {
   std::vector<std::pair<double, const char*>> present;
   for (const auto& [column, name] : parts) {
-    const double share = number_in(summary, column).value_or(0.0);
+    const double share = whole > 0.0 ? number_in(summary, column).value_or(0.0) / whole : 0.0;
     if (share >= 0.0005) {
       present.emplace_back(share, name);
     }
@@ -127,6 +128,23 @@ std::string bound_lines(const Summary& summary) {
     text += "The batch was limited by " + batch + " of the time\n";
   }
   return text;
+}
+
+// Where the finished requests' time went, of all of it.
+std::string phase_line(const Summary& summary) {
+  constexpr std::array<std::pair<const char*, const char*>, 9> parts{{
+      {"mean_queued_slot_ms", "queueing for a slot"},
+      {"mean_queued_memory_ms", "queueing for memory"},
+      {"mean_prefill_ms", "prefill"},
+      {"mean_decode_ms", "decode"},
+      {"mean_stalled_ms", "stalls by others' prefills"},
+      {"mean_preempted_ms", "waiting after preemption"},
+      {"mean_recomputed_ms", "recomputing"},
+      {"mean_swapped_ms", "being swapped out"},
+      {"mean_held_ms", "waiting for the batch to end"},
+  }};
+  const std::string text = shares(summary, parts, number_in(summary, "mean_e2el_ms").value_or(0.0));
+  return text.empty() ? "" : "Requests spent their time on " + text + "\n";
 }
 
 // Counts that are only worth mentioning when they are not zero.
@@ -239,7 +257,7 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
 
 std::string run_answer(const Summary& summary) {
   return first_line(summary) + "\n" + latency_table(summary) + "\n" + waste_line(summary) +
-         slo_line(summary) + bound_lines(summary) + counted_lines(summary);
+         slo_line(summary) + phase_line(summary) + bound_lines(summary) + counted_lines(summary);
 }
 
 }  // namespace tessera

@@ -20,34 +20,6 @@ constexpr std::int64_t most_sequences = 1 << 20;
 constexpr std::int64_t most_tokens = 1 << 28;
 constexpr std::int64_t most_devices = 1 << 16;
 
-enum class OutputFormat { table, csv, json };
-
-}  // namespace
-
-template <>
-struct EnumNames<OutputFormat> {
-  static constexpr std::array<std::string_view, 3> names{"table", "csv", "json"};
-};
-
-namespace {
-
-template <class Format>
-Format named(const GivenOptions& given, const std::string& option, Format otherwise) {
-  const std::optional<std::string> text = given.text(option);
-  if (!text) {
-    return otherwise;
-  }
-  const auto& names = EnumNames<Format>::names;
-  std::string all;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == *text) {
-      return static_cast<Format>(i);
-    }
-    all += (i == 0 ? "" : ", ") + std::string(names[i]);
-  }
-  throw WrongUsage("--" + option + " is one of " + all + ", not '" + *text + "'");
-}
-
 // A preset's name, or what a scenario may write at its place: a mapping. The card of that scenario
 // is only there so that every model fits it.
 ModelSpec named_model(const std::string& text) {

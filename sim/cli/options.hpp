@@ -1,13 +1,18 @@
 // The command line of one verb: its options, its help, and what a misspelt option is told.
 #pragma once
 
+#include <array>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "tessera/config/load.hpp"
+#include "tessera/core/spec.hpp"
 
 namespace tessera {
 
@@ -37,6 +42,30 @@ class GivenOptions {
 
  private:
   boost::program_options::variables_map values_;
+};
+
+// The value of an enum that an option names. Throws WrongUsage with the names that there are.
+template <class Enum>
+[[nodiscard]] Enum named(const GivenOptions& given, const std::string& option, Enum otherwise) {
+  const auto text = given.text(option);
+  if (!text) {
+    return otherwise;
+  }
+  const auto& names = EnumNames<Enum>::names;
+  std::string all;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == *text) {
+      return static_cast<Enum>(i);
+    }
+    all += (i == 0 ? "" : ", ") + std::string(names[i]);
+  }
+  throw WrongUsage("--" + option + " is one of " + all + ", not '" + *text + "'");
+}
+
+enum class OutputFormat { table, csv, json };
+template <>
+struct EnumNames<OutputFormat> {
+  static constexpr std::array<std::string_view, 3> names{"table", "csv", "json"};
 };
 
 class VerbOptions {

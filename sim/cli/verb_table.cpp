@@ -8,13 +8,16 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<Verb, 7> verbs{{
+constexpr std::array<Verb, 9> verbs{{
     {"run", "simulate one scenario", run_options, run_verb},
     {"sweep", "simulate every combination of some values", sweep_options, sweep_verb},
+    {"report", "one HTML page about a run or a sweep", report_options, report_verb},
     {"validate", "find every problem of a scenario without running it", validate_options,
      validate_verb},
     {"memory", "what parameters, KV cache and training take, by formula", memory_options,
      memory_verb},
+    {"explain", "FLOPs, bytes and time of each operation of one step", explain_options,
+     explain_verb},
     {"replay", "run an allocation trace through a device allocator", replay_options, replay_verb},
     {"list", "name the presets and kinds that a scenario may use", list_options, list_verb},
     {"schema", "print the JSON Schema of scenarios, for editors", schema_options, schema_verb},

@@ -42,10 +42,14 @@ struct Verb {
 [[nodiscard]] int run_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions sweep_options();
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions report_options();
+[[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions validate_options();
 [[nodiscard]] int validate_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions memory_options();
 [[nodiscard]] int memory_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions explain_options();
+[[nodiscard]] int explain_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions replay_options();
 [[nodiscard]] int replay_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions list_options();

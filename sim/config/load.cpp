@@ -217,6 +217,14 @@ std::vector<Axis> ScenarioText::sweep_axes() const {
 }
 
 LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
+  return load_for(Purpose::run, overrides);
+}
+
+LoadedScenario ScenarioText::load_step(std::span<const Override> overrides) const {
+  return load_for(Purpose::step, overrides);
+}
+
+LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override> overrides) const {
   Problems problems;
   Node root = parse_document(text_, name_, problems);
   if (!is_usable_root(root, problems)) {
@@ -231,11 +239,15 @@ LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
   LoadedScenario loaded;
   loaded.scenario.directory = directory_;
   read_tree(root, loaded.scenario, problems);
-  fill_in(loaded.scenario);
-  check_scenario(loaded.scenario, root, problems);
+  if (purpose == Purpose::step) {
+    check_step(loaded.scenario, root, problems);
+  } else {
+    fill_in(loaded.scenario);
+    check_scenario(loaded.scenario, root, problems);
+  }
   loaded.sweep = plain_axes(axes);
   // A sweep loads each of its points, so that only the bare file is looked through like this.
-  if (overrides.empty()) {
+  if (overrides.empty() && purpose == Purpose::run) {
     for (const SweptAxis& axis : axes) {
       for (const SweptValue& value : axis.values) {
         check_swept_value(root, axis, value, problems);

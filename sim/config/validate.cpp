@@ -39,6 +39,11 @@ class Rules {
     check_not_modelled();
   }
 
+  void check_step() {
+    check_contradictions();
+    check_precision();
+  }
+
  private:
   void fault(std::string_view path, std::string message) {
     const Place place = place_of(tree_, path);
@@ -92,9 +97,6 @@ void Rules::check_not_modelled() {
   }
   if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
     fault("hardware.count", "several GPUs are not modelled in this version; take 1");
-  }
-  if (sound({"output.trace"}) && scenario_.output.trace) {
-    fault("output.trace", "trace.json is not written in this version; take false");
   }
 }
 
@@ -446,6 +448,10 @@ void fill_in(Scenario& scenario) {
 
 void check_scenario(const Scenario& scenario, const Node& tree, Problems& problems) {
   Rules(scenario, tree, problems).check_all();
+}
+
+void check_step(const Scenario& scenario, const Node& tree, Problems& problems) {
+  Rules(scenario, tree, problems).check_step();
 }
 
 }  // namespace tessera

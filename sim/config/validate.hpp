@@ -15,4 +15,7 @@ void fill_in(Scenario& scenario);
 // looks at has been reported already.
 void check_scenario(const Scenario& scenario, const Node& tree, Problems& problems);
 
+// The same, of the rules that the time of one step depends on.
+void check_step(const Scenario& scenario, const Node& tree, Problems& problems);
+
 }  // namespace tessera

@@ -1,7 +1,28 @@
 // From a spec to the model that it names.
+#include "sim/cost/layer_share.hpp"
 #include "sim/cost/models.hpp"
 
 namespace tessera {
+namespace {
+
+AffineCostSpec stage_part(AffineCostSpec spec, const ModelSpec& model, const Shard& shard) {
+  const LayerShare share(model, shard);
+  spec.base = share.of(spec.base);
+  spec.per_token = share.of(spec.per_token);
+  spec.per_context_token = share.of(spec.per_context_token);
+  spec.per_sequence = share.of(spec.per_sequence);
+  return spec;
+}
+
+// The engine's own time lies between the kernels of all layers.
+RooflineCostSpec stage_part(RooflineCostSpec spec, const ModelSpec& model, const Shard& shard) {
+  const LayerShare share(model, shard);
+  spec.step_overhead = share.of(spec.step_overhead);
+  spec.sequence_overhead = share.of(spec.sequence_overhead);
+  return spec;
+}
+
+}  // namespace
 
 std::optional<std::string> why_unsupported(const GpuSpec& gpu, const PrecisionSpec& precision) {
   const auto unless = [&gpu](Flops peak, std::string_view units) -> std::optional<std::string> {
@@ -28,12 +49,28 @@ std::optional<std::string> why_unsupported(const GpuSpec& gpu, const PrecisionSp
   return compute == ComputeFormat::int4 ? unless(gpu.peak.int4, "int4") : std::nullopt;
 }
 
-std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
-                                           const ModelSpec& model, const PrecisionSpec& precision) {
-  if (const auto* affine = std::get_if<AffineCostSpec>(&spec)) {
-    return make_affine_model(*affine);
+RankPlace place_of_stage(const HardwareSpec& hardware, const ShardDegrees& degrees,
+                         std::int64_t stage, std::int64_t first, std::int64_t used) {
+  RankPlace place;
+  place.shard = {degrees, 0, stage};
+  const GpuGroup ranks{first + stage * degrees.tensor, degrees.tensor};
+  if (degrees.tensor > 1) {
+    place.ranks = link_of(hardware, ranks, used);
   }
-  return make_roofline_model(std::get<RooflineCostSpec>(spec), gpu, model, precision);
+  if (!place.shard.is_last_stage()) {
+    place.stages = link_of(hardware, {ranks.first, 2 * ranks.size}, used);
+  }
+  return place;
+}
+
+std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
+                                           const ModelSpec& model, const PrecisionSpec& precision,
+                                           const RankPlace& place) {
+  if (const auto* affine = std::get_if<AffineCostSpec>(&spec)) {
+    return make_affine_model(stage_part(*affine, model, place.shard));
+  }
+  return make_roofline_model(stage_part(std::get<RooflineCostSpec>(spec), model, place.shard), gpu,
+                             model, precision, place);
 }
 
 }  // namespace tessera

@@ -12,6 +12,7 @@ namespace tessera {
 [[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec,
                                                              const GpuSpec& gpu,
                                                              const ModelSpec& model,
-                                                             const PrecisionSpec& precision);
+                                                             const PrecisionSpec& precision,
+                                                             const RankPlace& place);
 
 }  // namespace tessera

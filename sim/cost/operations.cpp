@@ -78,21 +78,33 @@ std::int64_t embedding_width(const ModelSpec& model) {
   return model.embedding_size > 0 ? model.embedding_size : model.hidden;
 }
 
-OperationWork embedding_work(const ModelSpec& model, const Sizes& size) {
+// A rank looks up the rows that it has; what it gives is as wide as the whole, with zeros.
+OperationWork look_up_work(const ModelSpec& model, const Sizes& size, std::int64_t ranks) {
   const double width = static_cast<double>(embedding_width(model));
-  OperationWork work{0.0, size.rows * width * size.unquantised, size.rows * width * size.activation,
-                     1};
+  OperationWork work{0.0, size.rows / static_cast<double>(ranks) * width * size.unquantised,
+                     size.rows * width * size.activation, 1};
   if (model.position == PositionKind::learned) {
     work.weight_bytes += size.rows * size.hidden * size.unquantised;
     work.activation_bytes += 2.0 * size.rows * size.hidden * size.activation;
     work.kernels += 1;
   }
+  return work;
+}
+
+OperationWork embedding_work(const ModelSpec& model, const Sizes& size, const Shard& shard) {
+  OperationWork work;
+  if (shard.is_first_stage()) {
+    work = look_up_work(model, size, shard.degrees.tensor);
+  }
   if (embedding_width(model) != model.hidden) {
     // A projection in before the first layer, and one out after the last.
-    work.flops += 2.0 * 2.0 * size.rows * width * size.hidden;
-    work.weight_bytes += 2.0 * width * size.hidden * size.unquantised;
-    work.activation_bytes += 2.0 * size.rows * (width + size.hidden) * size.activation;
-    work.kernels += 2;
+    const std::int64_t ends = (shard.is_first_stage() ? 1 : 0) + (shard.is_last_stage() ? 1 : 0);
+    const double times = static_cast<double>(ends);
+    const double width = static_cast<double>(embedding_width(model));
+    work.flops += times * 2.0 * size.rows * width * size.hidden;
+    work.weight_bytes += times * width * size.hidden * size.unquantised;
+    work.activation_bytes += times * size.rows * (width + size.hidden) * size.activation;
+    work.kernels += ends;
   }
   return work;
 }
@@ -123,6 +135,9 @@ double cache_bytes(const ModelSpec& model, KvFormat format) {
 }
 
 OperationWork kv_write_work(const ModelSpec& model, const Sizes& size, KvFormat format) {
+  if (model.kind == ModelKind::encoder) {
+    return {};  // one pass, after which nobody reads them
+  }
   OperationWork work = elementwise(size, size.layers, 0.0, 2.0 * size.key_value);
   work.activation_bytes += size.rows * cache_bytes(model, format);
   return work;
@@ -161,11 +176,12 @@ OperationWork sampler_work(const ModelSpec& model, const Sizes& size) {
 
 }  // namespace
 
-OperationWork token_work(Operation operation, const ModelSpec& model,
-                         const PrecisionSpec& precision, Tokens tokens) {
+OperationWork token_work(Operation operation, const ModelSpec& whole,
+                         const PrecisionSpec& precision, Tokens tokens, const Shard& shard) {
   if (tokens <= Tokens{0}) {
     return {};
   }
+  const ModelSpec model = model_of_shard(whole, shard);
   const Sizes size(model, precision, tokens.count());
   const std::int64_t q = model.query_width();
   const std::int64_t qkv = q + 2 * model.key_value_width();
@@ -174,7 +190,7 @@ OperationWork token_work(Operation operation, const ModelSpec& model,
   const WeightFormat format = precision.weights;
   switch (operation) {
     case Operation::embedding:
-      return embedding_work(model, size);
+      return embedding_work(model, size, shard);
     case Operation::norm:
       return norm_work(model, size);
     case Operation::qkv_proj:
@@ -200,18 +216,22 @@ OperationWork token_work(Operation operation, const ModelSpec& model,
 }
 
 OperationWork sampling_work(Operation operation, const ModelSpec& model,
-                            const PrecisionSpec& precision, std::int64_t sequences) {
-  if (sequences <= 0) {
+                            const PrecisionSpec& precision, std::int64_t sequences,
+                            const Shard& shard) {
+  TESSERA_INVARIANT(operation == Operation::lm_head || operation == Operation::sampler,
+                    "the operation's work follows from the number of sampling sequences");
+  if (sequences <= 0 || !shard.is_last_stage()) {
     return {};
   }
   const Sizes size(model, precision, sequences);
-  TESSERA_INVARIANT(operation == Operation::lm_head || operation == Operation::sampler,
-                    "the operation's work follows from the number of sampling sequences");
-  return operation == Operation::lm_head ? lm_head_work(model, size, precision.weights)
-                                         : sampler_work(model, size);
+  return operation == Operation::lm_head
+             ? lm_head_work(model_of_shard(model, shard), size, precision.weights)
+             : sampler_work(model, size);
 }
 
-AttentionWork attention_work(const ModelSpec& model, const PrecisionSpec& precision) {
+AttentionWork attention_work(const ModelSpec& whole, const PrecisionSpec& precision,
+                             const Shard& shard) {
+  const ModelSpec model = model_of_shard(whole, shard);
   const Sizes size(model, precision, 0);
   const double layers = static_cast<double>(model.layers);
   return {4.0 * size.query * layers, cache_bytes(model, precision.kv_cache),

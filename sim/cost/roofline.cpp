@@ -8,6 +8,7 @@
 #include "sim/cost/attention_time.hpp"
 #include "sim/cost/kernel_time.hpp"
 #include "sim/cost/models.hpp"
+#include "sim/cost/ring_time.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -67,12 +68,15 @@ double host_link(const GpuSpec& gpu) {
 class RooflineModel final : public CostModel {
  public:
   RooflineModel(const RooflineCostSpec& spec, const GpuSpec& gpu, const ModelSpec& model,
-                const PrecisionSpec& precision)
+                const PrecisionSpec& precision, const RankPlace& place)
       : spec_(spec),
         model_(model),
         precision_(precision),
+        shard_(place.shard),
+        layers_(model_of_shard(model, shard_).layers),
+        rings_(model, precision, place),
         roofs_(gpu, precision),
-        attention_work_(attention_work(model, precision)),
+        attention_work_(attention_work(model, precision, shard_)),
         attention_(attention_work_, roofs_),
         page_mapping_(gpu.page_mapping),
         small_page_mapping_(gpu.small_page_mapping),
@@ -112,6 +116,9 @@ class RooflineModel final : public CostModel {
   RooflineCostSpec spec_;
   ModelSpec model_;
   PrecisionSpec precision_;
+  Shard shard_;
+  std::int64_t layers_;  // of the shard
+  RingTime rings_;
   GpuRoofs roofs_;
   AttentionWork attention_work_;
   AttentionTime attention_;
@@ -125,23 +132,26 @@ class RooflineModel final : public CostModel {
 
 StepTime RooflineModel::operation_time(Operation operation, Tokens tokens) const {
   const Roofs& roofs = roofs_.of(operation);
-  OperationWork work = token_work(operation, model_, precision_, tokens);
-  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens)).flops;
-  return kernel_time(work, roofs);
+  OperationWork work = token_work(operation, model_, precision_, tokens, shard_);
+  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens), shard_).flops;
+  return kernel_time(work, roofs) + rings_.beside(operation, tokens);
 }
 
 StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled) const {
   const Roofs& roofs = roofs_.of(operation);
   const Tokens tiled = roofs.tiled(Tokens{sampled});
-  OperationWork work = sampling_work(operation, model_, precision_, sampled);
-  work.flops = sampling_work(operation, model_, precision_, tiled.count()).flops;
-  return kernel_time(work, roofs);
+  OperationWork work = sampling_work(operation, model_, precision_, sampled, shard_);
+  work.flops = sampling_work(operation, model_, precision_, tiled.count(), shard_).flops;
+  return kernel_time(work, roofs) + rings_.beside(operation, Tokens{sampled});
 }
 
 StepTime RooflineModel::token_time(Tokens tokens) const {
   StepTime sum;
   for (const Operation operation : token_operations) {
     sum += operation_time(operation, tokens);
+  }
+  for (const Operation operation : link_operations) {
+    sum += rings_.of(operation, tokens);
   }
   return sum;
 }
@@ -158,7 +168,7 @@ StepTime RooflineModel::copy_time(const KvWork& work) const {
   StepTime parts;
   if (work.copied > Bytes{0}) {
     parts.memory = device_.time(2 * work.copied);
-    parts.overhead = roofs_.copy.launch * (2 * model_.layers);  // keys and values of every layer
+    parts.overhead = roofs_.copy.launch * (2 * layers_);  // keys and values of every layer
   }
   return parts;
 }
@@ -182,7 +192,7 @@ OperationTime RooflineModel::row(Operation operation, const StepTime& time) cons
   OperationTime result;
   result.name = name_of(operation);
   result.phase = "all";
-  result.layers = model_.layers;
+  result.layers = layers_;
   result.time = time.total();
   result.bound = greatest_part(time);
   return result;
@@ -225,16 +235,19 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
       add_attention(shape, rows);
     }
     add(operation, operation_time(operation, shape.tokens()),
-        token_work(operation, model_, precision_, shape.tokens()));
+        token_work(operation, model_, precision_, shape.tokens(), shard_));
+  }
+  for (const Operation operation : link_operations) {
+    add(operation, rings_.of(operation, shape.tokens()), rings_.work(operation, shape.tokens()));
   }
   for (const Operation operation : sampling_operations) {
     add(operation, operation_time(operation, shape.sampled_sequences),
-        sampling_work(operation, model_, precision_, shape.sampled_sequences));
+        sampling_work(operation, model_, precision_, shape.sampled_sequences, shard_));
   }
   const double copied = 2.0 * static_cast<double>(shape.work.copied.count());
   const Bytes swapped = shape.work.swapped_in + shape.work.swapped_out;
   add(Operation::kv_concat, copy_time(shape.work),
-      {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * model_.layers : 0});
+      {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * layers_ : 0});
   add(Operation::kv_swap, swap_time(shape.work),
       {0.0, 0.0, static_cast<double>(swapped.count()), swapped > Bytes{0} ? 1 : 0});
   add(Operation::overhead, engine_time(shape), {0.0, 0.0, 0.0, 1});
@@ -246,8 +259,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
     const bool once = operation.name == name_of(Operation::embedding) ||
                       operation.name == name_of(Operation::lm_head) ||
                       operation.name == name_of(Operation::sampler) ||
+                      operation.name == name_of(Operation::send_recv) ||
                       operation.name == name_of(Operation::overhead);
-    operation.layers = once ? 1 : model_.layers;
+    operation.layers = once ? 1 : layers_;
   }
   return rows;
 }
@@ -256,8 +270,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
 
 std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec, const GpuSpec& gpu,
                                                const ModelSpec& model,
-                                               const PrecisionSpec& precision) {
-  return std::make_unique<RooflineModel>(spec, gpu, model, precision);
+                                               const PrecisionSpec& precision,
+                                               const RankPlace& place) {
+  return std::make_unique<RooflineModel>(spec, gpu, model, precision, place);
 }
 
 }  // namespace tessera

@@ -72,6 +72,7 @@ bool Engine::submit(const Request& request, SimTime now) {
     reject(request, now, EndReason::exceeds_pool);
     return false;
   }
+  phases_.arrive(sequence.kv.id, request.arrival, now);
   policy_->enqueue(sequence);
   return true;
 }
@@ -98,6 +99,7 @@ bool Engine::begin_step(SimTime now) {
   StepBuilder builder(batch.step, *kv_, now);
   policy_->schedule(builder);
   builder.finish();
+  change_phases(batch.step, now);
   for (const Sequence* sequence : batch.step.preempted) {
     account(*sequence, now);
   }
@@ -109,6 +111,24 @@ bool Engine::begin_step(SimTime now) {
   in_flight_.pop_back();
   TESSERA_INVARIANT(busy(), "no idle node with runnable work");
   return false;
+}
+
+void Engine::change_phases(const Step& step, SimTime now) {
+  for (const Sequence* sequence : step.admitted) {
+    phases_.move(sequence->kv.id,
+                 sequence->num_preemptions == 0 ? Phase::prefill : Phase::recomputed, now);
+  }
+  for (const Sequence* sequence : step.swapped_in) {
+    phases_.resume(sequence->kv.id, now);
+  }
+  for (const Sequence* sequence : step.preempted) {
+    if (sequence->state != SequenceState::running) {
+      const bool is_swapped = sequence->state == SequenceState::swapped;
+      phases_.move(sequence->kv.id, is_swapped ? Phase::swapped : Phase::preempted, now);
+    }
+  }
+  const bool memory_blocks = step.memory_refused || !step.preempted.empty();
+  phases_.set_queue_block(memory_blocks ? QueueBlock::memory : QueueBlock::slot, now);
 }
 
 void Engine::launch(SimTime now, QueueSizes before) {
@@ -127,14 +147,39 @@ void Engine::launch(SimTime now, QueueSizes before) {
   const bool waits_for_nothing = batch.step.tokens == Tokens{0} && batches_in_flight_ > 1;
   record.time = waits_for_nothing ? StepTime{} : cost_->step(record.shape);
   record.end = record.start + record.time.total();
+  batch.of_prefills = time_of_prefills(batch);
   record.before = before;
   record.free_blocks_after_schedule = kv_->free_blocks();
   record.total_blocks = kv_->total_blocks();
   gpu_free_ = record.end;
 }
 
+// What the step takes longer than if it had only its decodes, and work for them, to do.
+Duration Engine::time_of_prefills(const Batch& batch) {
+  const StepShape& shape = batch.record.shape;
+  if (shape.prefill_sequences == 0) {
+    return Duration{};
+  }
+  const Duration whole = batch.record.time.total();
+  if (shape.decode_sequences == 0) {
+    return whole;
+  }
+  StepShape decodes;
+  decodes.decode_sequences = shape.decode_sequences;
+  decodes.decode_context = shape.decode_context;
+  decodes.work = shape.work;
+  for (const StepEntry& entry : batch.step.entries) {
+    const bool counts = !entry.withdrawn && entry.samples && entry.kind == EntryKind::decode;
+    decodes.sampled_sequences += counts ? 1 : 0;
+  }
+  // A measured table need not be monotone: then the prefills took nothing.
+  return std::max(whole - cost_->step(decodes).total(), Duration{});
+}
+
 void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
   TESSERA_INVARIANT(busy() && busy_until() == now, "a step ends when its time is over");
+  const Batch& ended = in_flight_.front();
+  phases_.end_step(ended.record.start, ended.record.end, ended.of_prefills);
   sample_tokens(now);
   leaving_.clear();
   policy_->retire(finished_, leaving_);
@@ -183,6 +228,9 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   if (sequence.num_preemptions != entry.preemptions) {
     return;
   }
+  if (entry.samples) {
+    phases_.move(sequence.kv.id, sequence.finished() ? Phase::held : Phase::decode, now);
+  }
   kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
   kv_->write(sequence.kv.id, entry.tokens);
   account(sequence, now);
@@ -207,6 +255,7 @@ void Engine::leave(Sequence& sequence, SimTime now,
   record.kv_peak_written = totals.peak_written;
   record.kv_peak_reserved = totals.peak_reserved;
   record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
+  record.phases = phases_.close(sequence.kv.id, now);
   recorder_.on_request_end(record);
   sequences_.erase(sequence);
   on_end(record.request);

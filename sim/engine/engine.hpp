@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/engine/kv_account.hpp"
+#include "sim/engine/phase_account.hpp"
 #include "sim/engine/sequence_table.hpp"
 #include "tessera/cost/cost_model.hpp"
 #include "tessera/engine/recorder.hpp"
@@ -46,10 +47,13 @@ class Engine {
   struct Batch {
     Step step;
     StepRecord record;
+    Duration of_prefills;  // what they take of its time
   };
 
   [[nodiscard]] bool begin_step(SimTime now);
+  void change_phases(const Step& step, SimTime now);
   void launch(SimTime now, QueueSizes before);
+  [[nodiscard]] Duration time_of_prefills(const Batch& batch);
   void sample_tokens(SimTime now);
   void take_token(const StepEntry& entry, SimTime now);
   void leave(Sequence& sequence, SimTime now, const std::function<void(const Request&)>& on_end);
@@ -69,6 +73,7 @@ class Engine {
   std::unique_ptr<CostModel> cost_;
   SequenceTable sequences_;
   KvAccount account_;
+  PhaseAccount phases_;
   std::deque<Batch> in_flight_;      // the oldest in front
   std::vector<Step> spare_steps_;    // their lists keep their memory
   std::size_t batches_in_flight_;    // at the most

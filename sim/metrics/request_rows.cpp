@@ -12,6 +12,17 @@ constexpr std::string_view request_columns =
     "request_id,engine,arrival_s,scheduled_s,first_token_s,finished_s,prompt_tokens,output_tokens,"
     "cached_tokens,ttft_ms,tpot_ms,e2el_ms,num_preemptions,kv_peak_written_bytes,"
     "kv_peak_reserved_bytes,kv_wasted_byte_s,status,reason";
+
+// With where the time went at the end.
+std::string all_request_columns() {
+  std::string columns(request_columns);
+  for (const PhaseColumn& column : phase_columns) {
+    columns += ',';
+    columns += column.name;
+  }
+  return columns;
+}
+
 constexpr std::string_view kv_columns = "request_id,engine,time_s,written_bytes,reserved_bytes";
 
 void append_instant(std::string& row, const std::optional<SimTime>& time) {
@@ -62,12 +73,18 @@ void append_row(std::string& row, const RequestRecord& record) {
   row += name_of(record.status);
   row += ',';
   row += name_of(record.reason);
+  for (const PhaseColumn& column : phase_columns) {
+    row += ',';
+    if (record.status != RequestStatus::rejected) {
+      append_milliseconds(row, record.phases.*column.part);
+    }
+  }
 }
 
 }  // namespace
 
 RequestRows::RequestRows(const std::filesystem::path& folder)
-    : file_(folder / "requests.csv", request_columns) {}
+    : file_(folder / "requests.csv", all_request_columns()) {}
 
 void RequestRows::add(const RequestRecord& record) {
   if (!waiting_.empty() && waiting_.front().ended != record.ended) {

@@ -16,6 +16,9 @@ void check_instants(const RequestRecord& record) {
                     "a token comes from a scheduled request");
   TESSERA_INVARIANT(record.status != RequestStatus::rejected || !record.scheduled,
                     "a rejected request never ran");
+  TESSERA_INVARIANT(
+      record.status == RequestStatus::rejected || record.phases.total() == record.ended - arrival,
+      "where a request's time went sums to its time");
 }
 
 void check_amounts(const RequestRecord& record) {
@@ -83,9 +86,19 @@ void RequestTotals::add_finished(const RequestRecord& record) {
     e2el.add(*value);
     normalized.add(divide_nearest(*value, record.output.count()));
   }
+  for (std::size_t i = 0; i < phase_columns.size(); ++i) {
+    phases_[i] += record.phases.*phase_columns[i].part;
+  }
   if (record.scheduled) {
     queue.add(*record.scheduled - record.request.arrival);
   }
+}
+
+std::optional<Duration> RequestTotals::mean_phase(std::size_t column) const {
+  if (counts_.finished == 0) {
+    return std::nullopt;
+  }
+  return divide_nearest(phases_[column], counts_.finished);
 }
 
 // A request of one token has no TPOT, and so keeps every limit on it.

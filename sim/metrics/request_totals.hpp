@@ -1,6 +1,7 @@
 // What became of the requests: counts, latencies, and whether they kept the promised latencies.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -42,6 +43,8 @@ class RequestTotals {
   // Whether the attainment and the limits on means and percentiles are kept; nothing without an
   // SLO, or without a request.
   [[nodiscard]] std::optional<bool> slo_met();
+  // Mean over the finished requests of one of phase_columns.
+  [[nodiscard]] std::optional<Duration> mean_phase(std::size_t column) const;
 
   // Of the finished requests.
   Distribution ttft;
@@ -56,6 +59,7 @@ class RequestTotals {
 
   std::optional<SloSpec> slo_;
   Counts counts_;
+  std::array<Duration, phase_columns.size()> phases_{};  // sums over the finished
 };
 
 }  // namespace tessera

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "sim/metrics/memory_series.hpp"
+#include "sim/metrics/perfetto_trace.hpp"
 #include "sim/metrics/request_rows.hpp"
 #include "sim/metrics/request_totals.hpp"
 #include "sim/metrics/step_rows.hpp"
@@ -52,6 +53,7 @@ struct RunRecorder::State {
   std::optional<RequestKvRows> request_kv_rows;
   std::optional<IterationRows> iteration_rows;
   std::optional<StepRows> step_rows;
+  std::optional<PerfettoTrace> trace;
   std::optional<MemorySeries> memory;
   std::optional<ThroughputSeries> throughput;
 
@@ -76,6 +78,9 @@ void RunRecorder::State::open_files() {
     step_rows.emplace(folder->staging(),
                       node.engines > 1 ? EngineColumn::last : EngineColumn::absent);
   }
+  if (output.trace) {
+    trace.emplace(folder->staging(), node.engines);
+  }
   if (output.memory) {
     memory.emplace(output.memory->every, node.engines);
   }
@@ -96,6 +101,9 @@ void RunRecorder::State::close_files() {
   }
   if (step_rows) {
     step_rows->close();
+  }
+  if (trace) {
+    trace->close();
   }
 }
 
@@ -138,6 +146,9 @@ void RunRecorder::on_step(const StepRecord& record) {
   if (state_->step_rows) {
     state_->step_rows->add(record);
   }
+  if (state_->trace) {
+    state_->trace->add(record);
+  }
 }
 
 void RunRecorder::on_usage(const UsageRecord& record) {
@@ -151,6 +162,9 @@ void RunRecorder::on_usage(const UsageRecord& record) {
   if (state_->throughput) {
     state_->throughput->add_usage(record);
   }
+  if (state_->trace) {
+    state_->trace->add(record);
+  }
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
@@ -160,6 +174,9 @@ void RunRecorder::on_request_end(const RequestRecord& record) {
   }
   if (state_->request_rows) {
     state_->request_rows->add(record);
+  }
+  if (state_->trace) {
+    state_->trace->add(record);
   }
 }
 

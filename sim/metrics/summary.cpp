@@ -92,6 +92,9 @@ void add_latencies(Cells& cells, Measured& measured) {
   add_percentiles(cells, "e2el_ms", requests.e2el);
   add_percentiles(cells, "queue_ms", requests.queue);
   cells.latency("mean_normalized_latency_ms", requests.normalized.mean());
+  for (std::size_t i = 0; i < phase_columns.size(); ++i) {
+    cells.latency("mean_" + std::string(phase_columns[i].name), requests.mean_phase(i));
+  }
 }
 
 void add_batches(Cells& cells, const Measured& measured) {

@@ -74,6 +74,16 @@ void write_latencies(JsonWriter& json, const Measured& measured, const Summary& 
   json.close();
 }
 
+void write_phases(JsonWriter& json, const Summary& summary) {
+  json.open_object("where_the_time_went");
+  json.string("of", "finished requests: means that sum, but for rounding, to mean_e2el_ms");
+  for (const PhaseColumn& column : phase_columns) {
+    const std::string name = "mean_" + std::string(column.name);
+    json.value(name, cell(summary, name));
+  }
+  json.close();
+}
+
 void write_batches(JsonWriter& json, const Summary& summary) {
   json.open_object("batch");
   json.string("of", "sequences, weighted by time; mean_batch_size: while there was work");
@@ -166,6 +176,7 @@ std::string make_summary_json(const Measured& measured, const Summary& summary,
   write_requests(json, summary);
   write_throughput(json, summary);
   write_latencies(json, measured, summary);
+  write_phases(json, summary);
   write_batches(json, summary);
   write_pool(json, measured, summary);
   write_device(json, measured.usage, summary);

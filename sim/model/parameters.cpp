@@ -2,6 +2,7 @@
 #include <array>
 
 #include "tessera/model/model.hpp"
+#include "tessera/model/shard.hpp"
 
 namespace tessera {
 namespace {
@@ -96,12 +97,17 @@ std::int64_t textbook_parameters(const ModelSpec& model) {
 }
 
 Bytes weight_bytes(const ModelSpec& model, WeightFormat format) {
-  const LayerMatrices layer = matrices_of_layer(model);
+  return weight_bytes(model, format, Shard{});
+}
+
+Bytes weight_bytes(const ModelSpec& model, WeightFormat format, const Shard& shard) {
+  const ModelSpec part = model_of_shard(model, shard);
+  const LayerMatrices layer = matrices_of_layer(part);
   Bytes bytes{0};
   std::int64_t linear = 0;
   const auto add = [&](const Matrix& matrix) {
-    bytes += model.layers * matrix_bytes(format, matrix.outputs, matrix.inputs);
-    linear += model.layers * matrix.parameters();
+    bytes += part.layers * matrix_bytes(format, matrix.outputs, matrix.inputs);
+    linear += part.layers * matrix.parameters();
   };
   for (const Matrix& matrix : layer.attention) {
     add(matrix);
@@ -109,7 +115,18 @@ Bytes weight_bytes(const ModelSpec& model, WeightFormat format) {
   for (const Matrix& matrix : layer.mlp) {
     add(matrix);
   }
-  const std::int64_t rest = count_parameters(model).total() - linear;
+  const ParameterCount count = count_parameters(part);
+  std::int64_t rest = count.attention + count.mlp + count.norms - linear;
+  // Of the projections around a narrow embedding, the one behind the last layer is the last
+  // stage's.
+  const std::int64_t width = embedding_width(part);
+  const std::int64_t projection = width != part.hidden ? width * part.hidden : 0;
+  rest += shard.is_first_stage() ? count.embeddings - projection : 0;
+  if (shard.is_last_stage()) {
+    rest += projection;
+    const bool needs_a_copy = part.tied_embeddings && !part.pooler && !shard.is_first_stage();
+    rest += count.head + (needs_a_copy ? part.vocabulary * width : 0);
+  }
   return bytes + rest * unquantised_bytes(format);
 }
 

@@ -36,6 +36,7 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   sequence.kv.trailing_padding = terms.trailing_padding;
   const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
   if (grant != Grant::ok) {
+    step_.memory_refused = true;
     return grant;
   }
   sequence.state = SequenceState::running;
@@ -88,8 +89,10 @@ void StepBuilder::compute_again(Sequence& sequence, Tokens entries) {
   step_.tokens += entries;
 }
 
-bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) const {
-  return kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
+  const bool fits = kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+  step_.memory_refused = step_.memory_refused || !fits;
+  return fits;
 }
 
 Grant StepBuilder::schedule_dead_row(Sequence& sequence) {
@@ -154,6 +157,8 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
   if (grant == Grant::ok) {
     sequence.state = SequenceState::running;
     step_.swapped_in.push_back(&sequence);
+  } else {
+    step_.memory_refused = true;
   }
   return grant;
 }

@@ -246,7 +246,7 @@ class VllmV0 final : public BatchPolicy {
     std::stable_sort(waiting_.begin(), waiting_.end(), more_urgent);
   }
 
-  [[nodiscard]] static bool fits(const StepBuilder& builder, const Sequence& sequence,
+  [[nodiscard]] static bool fits(StepBuilder& builder, const Sequence& sequence,
                                  const Budget& budget) {
     return sequence.known() <= budget.tokens && budget.sequences > 0 &&
            builder.could_admit(sequence, terms_for(sequence, sequence.known()));

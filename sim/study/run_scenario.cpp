@@ -2,7 +2,7 @@
 #include <chrono>
 #include <ctime>
 
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tessera/core/decimal.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/engine/simulate.hpp"
@@ -71,13 +71,6 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
     folder->write("summary.json", recorder.summary_json());
     folder->write("scenario.resolved.yaml", yaml);
     folder->write("manifest.json", manifest(scenario, yaml, origin, stopwatch));
-    if (scenario.output.trace) {
-      Diagnostic missing;
-      missing.severity = Severity::warning;
-      missing.place.file = "trace.json";
-      missing.message = "this version writes no Perfetto trace";
-      result.notes.push_back(missing);
-    }
   }
   return result;
 }

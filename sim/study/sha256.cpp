@@ -1,5 +1,5 @@
 // NIST, FIPS PUB 180-4, "Secure Hash Standard" (2015), sections 4.1.2, 4.2.2, 5.1.1 and 6.2.
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 
 #include <array>
 #include <bit>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
 

@@ -27,6 +27,9 @@ RequestRecord a_record(std::int64_t id) {
   record.first_token = awkward_time(id + 3);
   record.ended = awkward_time(id + 200);
   record.output = Tokens{128};
+  record.phases.queued_slot = *record.scheduled - record.request.arrival;
+  record.phases.prefill = *record.first_token - *record.scheduled;
+  record.phases.decode = record.ended - *record.first_token;
   record.kv_peak_written = Bytes{335'020'032};
   record.kv_peak_reserved = Bytes{335'544'320};
   record.kv_wasted_byte_picoseconds = Int128{4'194'304} * 123'456'789'013 * id;

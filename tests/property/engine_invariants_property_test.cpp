@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "tessera/core/random.hpp"
@@ -20,6 +21,8 @@ class Invariants final : public Recorder {
     EXPECT_EQ(record.end - record.start, record.time.total());
     EXPECT_TRUE(record.step->tokens > Tokens{0} || !record.step->preempted.empty());
     last_end_ = record.end;
+    stalled_ += stall_of(record);
+    stalls_[record.end] = stalled_;
     for (const Sequence* sequence : record.step->admitted) {
       running_.insert(sequence->kv.id);
     }
@@ -56,6 +59,7 @@ class Invariants final : public Recorder {
     EXPECT_LE(*record.first_token, record.ended);
     EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
     ended_preemptions_ += record.num_preemptions;
+    check_phases(record);
   }
 
   void check_end(std::int64_t arrived) const {
@@ -64,6 +68,38 @@ class Invariants final : public Recorder {
   }
 
  private:
+  // What the affine cost says that a step's prefills add to its decodes.
+  static Duration stall_of(const StepRecord& record) {
+    const AffineCostSpec cost;
+    const StepShape& shape = record.shape;
+    const bool decodes = shape.decode_sequences > 0;
+    const bool prefills = shape.prefill_sequences > 0;
+    return !prefills ? Duration{}
+           : decodes ? cost.per_token * shape.prefill_tokens.count()
+                     : record.time.total();
+  }
+
+  // Where the time went sums to it, and without preemption each part is that of the instants.
+  void check_phases(const RequestRecord& record) const {
+    const RequestPhases& phases = record.phases;
+    EXPECT_EQ(phases.total(), record.ended - record.request.arrival);
+    for (const PhaseColumn& column : phase_columns) {
+      EXPECT_GE(phases.*column.part, Duration{}) << column.name;
+    }
+    EXPECT_EQ(phases.queued_slot + phases.queued_memory,
+              *record.scheduled - record.request.arrival);
+    if (record.num_preemptions > 0) {
+      return;
+    }
+    EXPECT_EQ(phases.prefill, *record.first_token - *record.scheduled);
+    EXPECT_EQ(phases.preempted + phases.recomputed + phases.swapped, Duration{});
+    if (phases.held == Duration{}) {
+      EXPECT_EQ(phases.stalled, stalls_.at(record.ended) - stalls_.at(*record.first_token));
+    }
+  }
+
+  Duration stalled_;                    // what prefills have taken so far
+  std::map<SimTime, Duration> stalls_;  // the same when each step ends
   SimTime last_end_;
   SimTime last_usage_;
   std::set<SequenceId> running_;

@@ -261,11 +261,10 @@ TEST(ConfigScenario, PoliciesHaveRulesOfTheirOwn) {
 
 TEST(ConfigScenario, WhatIsNotModelledIsRefused) {
   EXPECT_EQ(
-      problems_of("model: gpt2\noutput: {trace: true}\nhardware: {count: 2}\n"
+      problems_of("model: gpt2\nhardware: {count: 2}\n"
                   "engine: {parallel: {tensor: 2}}\n"),
-      "s.yaml:2:10: error: output.trace: trace.json is not written in this version; take false\n"
-      "s.yaml:3:12: error: hardware.count: several GPUs are not modelled in this version; take 1\n"
-      "s.yaml:4:29: error: engine.parallel.tensor: must be 1, got 2; nothing else is modelled yet");
+      "s.yaml:2:12: error: hardware.count: several GPUs are not modelled in this version; take 1\n"
+      "s.yaml:3:29: error: engine.parallel.tensor: must be 1, got 2; nothing else is modelled yet");
   EXPECT_EQ(problems_of("model: bert-base\n"),
             "s.yaml:1:1: error: model: 'bert-base' is an encoder, and an encoder does not "
             "generate; take a decoder");

@@ -103,6 +103,9 @@ class HandMadeRun {
     record.first_token = at_ms(first_token_ms);
     record.ended = at_ms(ended_ms);
     record.output = 3_tokens;
+    record.phases.queued_slot = *record.scheduled - record.request.arrival;
+    record.phases.prefill = *record.first_token - *record.scheduled;
+    record.phases.decode = record.ended - *record.first_token;
     return record;
   }
 
@@ -162,6 +165,9 @@ TEST_F(RunFiles, RequestsAreInOrderOfEndingThenId) {
   rejected.ended = rejected.request.arrival;
   RequestRecord odd = HandMadeRun::finished(0, 0, 10, 30);
   odd.first_token = at_ms(10) + Duration::picoseconds(1);
+  odd.phases.prefill = Duration::milliseconds(10) + Duration::picoseconds(1);
+  odd.phases.decode = Duration::milliseconds(15);
+  odd.phases.stalled = Duration::milliseconds(5) - Duration::picoseconds(1);
   run.recorder().on_request_end(rejected);
   run.recorder().on_request_end(late);  // the same instant as the next, which has the smaller id
   run.recorder().on_request_end(odd);
@@ -169,10 +175,14 @@ TEST_F(RunFiles, RequestsAreInOrderOfEndingThenId) {
   EXPECT_EQ(text_of(file("requests.csv")),
             "request_id,engine,arrival_s,scheduled_s,first_token_s,finished_s,prompt_tokens,"
             "output_tokens,cached_tokens,ttft_ms,tpot_ms,e2el_ms,num_preemptions,"
-            "kv_peak_written_bytes,kv_peak_reserved_bytes,kv_wasted_byte_s,status,reason\n"
-            "2,0,0.000000005,,,,99,0,0,,,,0,0,0,0,rejected,prompt_too_long\n"
-            "0,0,0,0,0.010000000001,0.03,10,3,0,10.000000001,10,30,0,0,0,0,finished,\n"
-            "1,0,0,0,0.01,0.03,10,3,2,10,10,30,2,12,16,6.000000000001,finished,length\n");
+            "kv_peak_written_bytes,kv_peak_reserved_bytes,kv_wasted_byte_s,status,reason,"
+            "queued_slot_ms,queued_memory_ms,prefill_ms,decode_ms,stalled_ms,preempted_ms,"
+            "recomputed_ms,swapped_ms,held_ms\n"
+            "2,0,0.000000005,,,,99,0,0,,,,0,0,0,0,rejected,prompt_too_long,,,,,,,,,\n"
+            "0,0,0,0,0.010000000001,0.03,10,3,0,10.000000001,10,30,0,0,0,0,finished,,"
+            "0,0,10.000000001,15,4.999999999,0,0,0,0\n"
+            "1,0,0,0,0.01,0.03,10,3,2,10,10,30,2,12,16,6.000000000001,finished,length,"
+            "0,0,10,20,0,0,0,0,0\n");
 }
 
 TEST_F(RunFiles, MemoryHoldsTheStateOfEachInstant) {
@@ -588,6 +598,13 @@ TEST_F(RunInvariants, WrittenIsWithinReserved) {
   RequestRecord record = HandMadeRun::finished(0, 0, 1, 2);
   record.kv_peak_written = Bytes{1};
   EXPECT_EQ(violated([&] { run_.recorder().on_request_end(record); }), "written <= reserved");
+}
+
+TEST_F(RunInvariants, WhereTheTimeWentSumsToIt) {
+  RequestRecord record = HandMadeRun::finished(0, 0, 1, 2);
+  record.phases.stalled = Duration::picoseconds(1);
+  EXPECT_EQ(violated([&] { run_.recorder().on_request_end(record); }),
+            "where a request's time went sums to its time");
 }
 
 TEST_F(RunInvariants, TheLedgerSumsToTheCapacity) {

@@ -3,7 +3,7 @@
 
 #include <boost/json.hpp>
 
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tessera/study/run.hpp"
 #include "tests/support/temporary_folder.hpp"
 

@@ -1,5 +1,5 @@
 // The examples of FIPS 180-4 (NIST's "SHA-256 examples"), and lengths around the padding's edges.
-#include "sim/study/sha256.hpp"
+#include "tessera/study/sha256.hpp"
 
 #include <gtest/gtest.h>
 

@@ -56,6 +56,11 @@ class ScenarioText {
   // Throws BadInput with every problem at once. Thread-safe.
   [[nodiscard]] LoadedScenario load(std::span<const Override> overrides) const;
 
+  // The same for a question about one step, which needs no memory plan and no workload: beside each
+  // value by itself only the GPU, the model and the precision are checked. The scenario need not
+  // fit the card, nor its model's context. Throws BadInput.
+  [[nodiscard]] LoadedScenario load_step(std::span<const Override> overrides) const;
+
   // Whether the text itself gives a value at `path` ("output.memory"), be it null.
   [[nodiscard]] bool mentions(std::string_view path) const;
 
@@ -68,6 +73,9 @@ class ScenarioText {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  enum class Purpose { run, step };
+  [[nodiscard]] LoadedScenario load_for(Purpose purpose, std::span<const Override> overrides) const;
+
   std::string text_;
   std::string name_;
   std::string directory_;

@@ -12,7 +12,9 @@
 #include "tessera/cost/cost_specs.hpp"
 #include "tessera/cost/step_shape.hpp"
 #include "tessera/hardware/gpu.hpp"
+#include "tessera/hardware/node.hpp"
 #include "tessera/model/model.hpp"
+#include "tessera/model/shard.hpp"
 
 namespace tessera {
 
@@ -37,6 +39,7 @@ struct StepTime {
     link += other.link;
     return *this;
   }
+  friend StepTime operator+(StepTime a, const StepTime& b) { return a += b; }
   friend bool operator==(const StepTime&, const StepTime&) = default;
 };
 
@@ -71,9 +74,27 @@ class CostModel {
 [[nodiscard]] std::optional<std::string> why_unsupported(const GpuSpec& gpu,
                                                          const PrecisionSpec& precision);
 
-// Precondition: for a roofline, the card supports the precision.
+// Which part of the model a GPU computes, and what its groups reach over the node's links. The
+// default is a GPU alone.
+struct RankPlace {
+  Shard shard;
+  GroupLink ranks;   // of the shard's tensor-parallel group
+  GroupLink stages;  // to the next stage
+};
+
+// The place of one stage's ranks, of which rank 0, which samples, has the most to do: those of the
+// engine whose GPUs begin with the node's `first`, while `used` GPUs of the node are in use.
+[[nodiscard]] RankPlace place_of_stage(const HardwareSpec& hardware, const ShardDegrees& degrees,
+                                       std::int64_t stage, std::int64_t first, std::int64_t used);
+
+// The time of `model` on one GPU, or of its shard on the GPU at `place`: a step's time is then that
+// of one stage, and communication is part of it, bound by the link. A model that knows no single
+// operations takes what it is given for the whole engine's, and a stage its layers' part of that.
+// Precondition: for a roofline, the card supports the precision; the bandwidth of the links that
+// the degrees need is known.
 [[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
                                                          const ModelSpec& model,
-                                                         const PrecisionSpec& precision);
+                                                         const PrecisionSpec& precision,
+                                                         const RankPlace& place = {});
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 // What a run tells whoever watches it. The engine owns this interface; metrics implement it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -38,6 +39,42 @@ struct EnumNames<EndReason> {
                                                          "exceeds_pool"};
 };
 
+// Where a request's time went, from its arrival to its end: the parts sum to it exactly.
+// sim/engine/phase_account.hpp says what each of them is.
+struct RequestPhases {
+  Duration queued_slot;    // before its first admission: sequences or tokens were what was missing
+  Duration queued_memory;  // before its first admission: memory blocked the queue
+  Duration prefill;        // to its first token
+  Duration decode;         // after it, without the next
+  Duration stalled;        // after it, in what the prefills of others took of steps
+  Duration preempted;      // its memory was taken, and it waited to be admitted again
+  Duration recomputed;     // from then on to its next token
+  Duration swapped;        // in host memory
+  Duration held;           // by a static batch after its last token
+
+  [[nodiscard]] Duration total() const {
+    return queued_slot + queued_memory + prefill + decode + stalled + preempted + recomputed +
+           swapped + held;
+  }
+};
+
+// Their names and places, in the order of the files.
+struct PhaseColumn {
+  std::string_view name;
+  Duration RequestPhases::*part;
+};
+inline constexpr std::array<PhaseColumn, 9> phase_columns{{
+    {"queued_slot_ms", &RequestPhases::queued_slot},
+    {"queued_memory_ms", &RequestPhases::queued_memory},
+    {"prefill_ms", &RequestPhases::prefill},
+    {"decode_ms", &RequestPhases::decode},
+    {"stalled_ms", &RequestPhases::stalled},
+    {"preempted_ms", &RequestPhases::preempted},
+    {"recomputed_ms", &RequestPhases::recomputed},
+    {"swapped_ms", &RequestPhases::swapped},
+    {"held_ms", &RequestPhases::held},
+}};
+
 struct RequestRecord {
   Request request;
   EngineId engine{};
@@ -52,6 +89,7 @@ struct RequestRecord {
   Bytes kv_peak_written{0};
   Bytes kv_peak_reserved{0};
   Int128 kv_wasted_byte_picoseconds = 0;  // ∫ reserved − written over its life
+  RequestPhases phases;                   // nothing but zeros if it was rejected
 
   [[nodiscard]] std::optional<Duration> ttft() const;  // first token − arrival
   [[nodiscard]] std::optional<Duration> tpot() const;  // (e2el − ttft)/(output − 1), output > 1

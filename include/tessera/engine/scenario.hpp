@@ -9,7 +9,7 @@
 #include "tessera/core/spec.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_specs.hpp"
-#include "tessera/hardware/gpu.hpp"
+#include "tessera/hardware/node.hpp"
 #include "tessera/memory/kv_specs.hpp"
 #include "tessera/memory/memory_plan.hpp"
 #include "tessera/model/model.hpp"

@@ -162,16 +162,4 @@ struct GpuSpec {
 // of the keys. A usable card has none.
 [[nodiscard]] std::vector<std::string> contradictions(const GpuSpec& gpu);
 
-// The cards of one node.
-struct HardwareSpec {
-  GpuSpec gpu;
-  std::int64_t count = 1;
-
-  template <class Self, class Visitor>
-  static void describe(Self& self, Visitor& v) {
-    v.required("gpu", self.gpu, "a preset's name, or a mapping that refines one or stands alone");
-    v.field("count", self.count, between(std::int64_t{1}, std::int64_t{64}), "GPUs in the node");
-  }
-};
-
 }  // namespace tessera

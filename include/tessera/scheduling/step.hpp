@@ -41,7 +41,8 @@ struct Step {
   std::vector<Sequence*> swapped_in;
   std::vector<CacheHit> hits;
   KvWork work;
-  Tokens tokens{0};  // of all entries
+  Tokens tokens{0};             // of all entries
+  bool memory_refused = false;  // somebody was not admitted or brought back for want of memory
 
   void clear() {
     entries.clear();
@@ -52,6 +53,7 @@ struct Step {
     hits.clear();
     work = {};
     tokens = Tokens{0};
+    memory_refused = false;
   }
   // What its time depends on.
   [[nodiscard]] StepShape shape() const;

@@ -64,7 +64,7 @@ class StepBuilder {
   // Whether another block could be had; always so without blocks.
   [[nodiscard]] bool has_free_block() const { return kv_.free_blocks() != Blocks{0}; }
   // Whether a waiting sequence could be admitted.
-  [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms) const;
+  [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms);
   // How many sequences of this size an empty pool holds at once.
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const {
     return kv_.sequences_that_fit(prompt, output);

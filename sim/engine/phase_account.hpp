@@ -1,0 +1,74 @@
+// Where each request's time goes, from its arrival to its end, so that the parts sum to it exactly.
+//
+// At every moment a request is in one phase; what it is in changes at the boundaries of steps:
+//   queued      from its arrival to its first admission. Of this, the time since the engine has
+//               seen it during which memory blocked the queue is queued_memory: the latest decision
+//               had been refused memory for somebody, or had taken it from somebody. The rest is
+//               queued_slot: sequences, tokens or turns of the policy were what was missing.
+//   prefill     from its first admission to its first token.
+//   decode      from a sampled token on. Of this, what the prefills of others took is stalled.
+//   preempted   its memory was taken, and it waits to be admitted again.
+//   recomputed  from that admission to its next token.
+//   swapped     its KV is in host memory. It then goes on with the phase that it left.
+//   held        its last token is sampled, but its static batch goes on.
+//
+// What prefills take of a step is its time less the time of the same step without them: all of a
+// step that decodes nobody, nothing of a step that prefills nobody. Recomputing is prefilling, too.
+// Where steps overlap (a pipeline), each counts from the end of the one before it.
+//
+// The engine keeps two clocks, of time that prefills took and of time that memory blocked the
+// queue; a request needs their difference between two changes of phase. So a step costs O(1), and
+// so does a request, and a span of equal steps moves the clocks in closed form.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tessera/core/time.hpp"
+#include "tessera/engine/recorder.hpp"
+#include "tessera/memory/kv_cache.hpp"
+
+namespace tessera {
+
+enum class Phase : std::uint8_t { queued, prefill, decode, preempted, recomputed, swapped, held };
+
+// What keeps the head of the queue from being admitted.
+enum class QueueBlock : std::uint8_t { slot, memory };
+
+class PhaseAccount {
+ public:
+  // The engine sees a request `now` that has arrived before.
+  void arrive(SequenceId id, SimTime arrival, SimTime now);
+  // It is in `phase` from now on. Nothing changes where it was before.
+  void move(SequenceId id, Phase phase, SimTime now);
+  // It is back from host memory, in the phase that it was in.
+  void resume(SequenceId id, SimTime now);
+  // Its parts, once it has ended; its slot starts anew.
+  [[nodiscard]] RequestPhases close(SequenceId id, SimTime now);
+
+  // What blocks the queue from now on.
+  void set_queue_block(QueueBlock block, SimTime now);
+  // A step ran from `start` to `end`, `of_prefills` of it for them. Before those it changes move.
+  void end_step(SimTime start, SimTime end, Duration of_prefills);
+
+ private:
+  struct Entry {
+    Phase phase = Phase::queued;
+    Phase before_swap = Phase::queued;
+    SimTime since;
+    Duration clock_at_start;  // the clock that divides the phase
+    RequestPhases parts;
+  };
+
+  [[nodiscard]] Duration memory_clock(SimTime now) const;
+  void settle(Entry& entry, SimTime now) const;
+
+  std::vector<Entry> entries_;  // by SequenceId
+  Duration prefill_clock_;
+  SimTime last_end_;
+  Duration memory_clock_;  // up to blocked_since_
+  SimTime blocked_since_;
+  QueueBlock block_ = QueueBlock::slot;
+};
+
+}  // namespace tessera
