@@ -207,10 +207,9 @@ Bytes BatchKv::batch_bytes(Tokens length) const {
 // As the allocator rounds a request; with roundup_power2_divisions the next power of two bounds it.
 Bytes BatchKv::rounded(Bytes tensor) const {
   const Bytes whole = round_up(std::max(tensor, Bytes{1}), smallest_block);
-  return spec_.roundup_power2_divisions > 1
-             ? Bytes{static_cast<std::int64_t>(
-                   std::bit_ceil(static_cast<std::uint64_t>(whole.count())))}
-             : whole;
+  return spec_.roundup_power2_divisions > 1 ? Bytes{static_cast<std::int64_t>(std::bit_ceil(
+                                                  static_cast<std::uint64_t>(whole.count())))}
+                                            : whole;
 }
 
 Bytes BatchKv::segment_for(Bytes tensor) const {
@@ -281,9 +280,9 @@ void BatchKv::audit() const {
   for (std::uint32_t i = 0; i < cells_.size(); ++i) {
     held += cells_.holds(SequenceId{i}) ? 1 : 0;
   }
-  TESSERA_INVARIANT(held == static_cast<std::int64_t>(members_.size()) &&
-                        held == num_joined_ - num_released_,
-                    "the rows of the batch are its members");
+  TESSERA_INVARIANT(
+      held == static_cast<std::int64_t>(members_.size()) && held == num_joined_ - num_released_,
+      "the rows of the batch are its members");
   for (const SequenceId member : members_) {
     TESSERA_INVARIANT(cells_.row(member).reserved == length_, "rows are as long as their tensors");
   }

@@ -27,10 +27,9 @@ void CellMap::update(std::size_t node, std::int64_t half) {
   const Node& left = nodes_[2 * node];
   const Node& right = nodes_[2 * node + 1];
   const auto whole = static_cast<std::int32_t>(half);
-  nodes_[node] = {
-      .at_start = left.at_start == whole ? whole + right.at_start : left.at_start,
-      .at_end = right.at_end == whole ? whole + left.at_end : right.at_end,
-      .longest = std::max({left.longest, right.longest, left.at_end + right.at_start})};
+  nodes_[node] = {.at_start = left.at_start == whole ? whole + right.at_start : left.at_start,
+                  .at_end = right.at_end == whole ? whole + left.at_end : right.at_end,
+                  .longest = std::max({left.longest, right.longest, left.at_end + right.at_start})};
 }
 
 void CellMap::set(Cell cell, bool used) {

@@ -1,6 +1,6 @@
-// llama.cpp's KV cache: n_ctx cells, one token each, that all sequences share. Every new token takes
-// a cell, and attention scans the cells up to the last used one, rounded up (n_pad), whoever they
-// belong to.
+// llama.cpp's KV cache: n_ctx cells, one token each, that all sequences share. Every new token
+// takes a cell, and attention scans the cells up to the last used one, rounded up (n_pad), whoever
+// they belong to.
 //
 // contiguous: llama_kv_cache_find_slot (until 2025). The tokens of a call need a run of free cells.
 // The search starts at the head, which stands behind what was stored last; goes back to 0 when the
@@ -132,8 +132,7 @@ class CellsKv final : public KvCache {
   [[nodiscard]] KvUsage usage() const override {
     KvUsage usage = usage_of(rows_.totals(), bytes_per_cell_);
     usage.withheld = pool_ - bytes_of(cells_.size());
-    usage.largest_free =
-        bytes_of(choice_ == CellChoice::any ? num_free() : cells_.longest_free());
+    usage.largest_free = bytes_of(choice_ == CellChoice::any ? num_free() : cells_.longest_free());
     const bool is_kept_out = waiting_ && *waiting_ <= num_free() && !has_room(*waiting_);
     usage.external_demand = bytes_of(is_kept_out ? num_free() : 0);
     usage.free_unusable = usage.external_demand;
@@ -150,8 +149,11 @@ class CellsKv final : public KvCache {
             .reserved = bytes_of(row.reserved.count())};
   }
 
-  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return std::nullopt; }
-  [[nodiscard]] std::optional<Blocks> total_blocks() const override { return std::nullopt; }
+  // A cell is a block of one token.
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return Blocks{num_free()}; }
+  [[nodiscard]] std::optional<Blocks> total_blocks() const override {
+    return Blocks{cells_.size()};
+  }
 
   void audit() const override {
     rows_.audit();
@@ -182,8 +184,7 @@ class CellsKv final : public KvCache {
   // Cells that attention scans.
   [[nodiscard]] std::int64_t num_scanned() const {
     const Tokens used{cells_.end_of_used()};
-    return used == Tokens{0} ? 0
-                             : std::min(round_up(used, padding_).count(), cells_.size());
+    return used == Tokens{0} ? 0 : std::min(round_up(used, padding_).count(), cells_.size());
   }
 
   // Wherever the head stands, the search comes by every cell.

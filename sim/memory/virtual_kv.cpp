@@ -37,8 +37,8 @@ class VirtualKv final : public KvCache {
         free_(total_),
         unused_slots_(spec.max_batch_size.value_or(pool.max_num_seqs)),
         num_slots_(unused_slots_),
-        watermark_(static_cast<std::int64_t>(pool.watermark *
-                                             static_cast<double>(total_.count()))) {}
+        watermark_(
+            static_cast<std::int64_t>(pool.watermark * static_cast<double>(total_.count()))) {}
 
   [[nodiscard]] Bytes pool() const override { return pool_.bytes; }
 
@@ -190,9 +190,9 @@ class VirtualKv final : public KvCache {
     }
     TESSERA_INVARIANT(in_use == in_use_ && idle == idle_groups_, "page groups are counted");
     TESSERA_INVARIANT(free_ + in_use + idle == total_, "a page group is in one place");
-    TESSERA_INVARIANT(active + unused_slots_ + static_cast<std::int64_t>(idle_.size()) ==
-                          num_slots_,
-                      "a slot is in use, idle or unused");
+    TESSERA_INVARIANT(
+        active + unused_slots_ + static_cast<std::int64_t>(idle_.size()) == num_slots_,
+        "a slot is in use, idle or unused");
     TESSERA_INVARIANT(usage().total() == pool(), "the classes sum to the pool");
   }
 

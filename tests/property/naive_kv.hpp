@@ -341,7 +341,7 @@ class NaiveCells final : public NaiveGrants {
     usage.free_usable = free - usage.free_unusable;
     return usage;
   }
-  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return std::nullopt; }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return Blocks{count(nobody)}; }
   [[nodiscard]] std::int64_t scanned_in_vain() const override {
     std::int64_t end = 0;
     for (std::size_t cell = 0; cell < size(); ++cell) {
@@ -492,7 +492,8 @@ class NaiveVirtual final : public NaiveGrants {
   void wrote(SequenceId id, std::int64_t written) override {
     const std::int64_t cells_now = held_.at(id) * tokens_;
     if (spec_.ahead > Tokens{0} && written + spec_.ahead.count() > cells_now &&
-        cells_now - written < tokens_ && cells_now < pool_.max_model_len.count() && total_ - in_use() - idle_groups() > 0) {
+        cells_now - written < tokens_ && cells_now < pool_.max_model_len.count() &&
+        total_ - in_use() - idle_groups() > 0) {
       ++held_.at(id);
     }
   }

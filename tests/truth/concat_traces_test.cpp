@@ -111,8 +111,7 @@ void expect_counters(const GrowingBatch& batch, const std::vector<std::string>& 
 TEST(ConcatTraces, EqualPyTorchsCountersAtThePeakAndTheEndOfEveryStep) {
   std::size_t steps = 0;
   for (const Recording& recording : recordings) {
-    const fs::path file =
-        data_file("allocator/" + std::string(recording.name) + ".csv.xz");
+    const fs::path file = data_file("allocator/" + std::string(recording.name) + ".csv.xz");
     if (file.empty() || !fs::exists(file)) {
       std::cout << "[ NO DATA  ] " << recording.name << '\n';
       continue;
@@ -121,8 +120,7 @@ TEST(ConcatTraces, EqualPyTorchsCountersAtThePeakAndTheEndOfEveryStep) {
     const auto rows = rows_of(test::decompressed_xz(file));
     const std::int64_t tensors = 2 * recording.layers;
     GrowingBatch batch(spec_of(recording.name), tensors, Bytes{recording.token * tensors});
-    ASSERT_NO_FATAL_FAILURE(
-        batch.start(Tokens{number_in(rows.at(0).at(2)) / recording.token}));
+    ASSERT_NO_FATAL_FAILURE(batch.start(Tokens{number_in(rows.at(0).at(2)) / recording.token}));
     batch.run();
     std::size_t at = static_cast<std::size_t>(tensors) - 1;
     ASSERT_NO_FATAL_FAILURE(expect_counters(batch, rows.at(at)));
@@ -139,9 +137,9 @@ TEST(ConcatTraces, EqualPyTorchsCountersAtThePeakAndTheEndOfEveryStep) {
   std::cout << "steps compared: " << steps << '\n';
 }
 
-// What the loop holds beyond its weights is the cache, the last logits, and what the allocator gives
-// beyond what is asked: at most 1 MiB a tensor. Its activations lie in the same allocator, so that
-// what is reserved is more than the cache's own, and is only told here.
+// What the loop holds beyond its weights is the cache, the last logits, and what the allocator
+// gives beyond what is asked: at most 1 MiB a tensor. Its activations lie in the same allocator, so
+// that what is reserved is more than the cache's own, and is only told here.
 // model,batch,prompt,step,weights,allocated,reserved,inactive_split,segments,…
 struct Loop {
   const char* model;
@@ -149,8 +147,8 @@ struct Loop {
   std::int64_t token;  // KV bytes
   std::int64_t vocabulary;
 };
-constexpr std::array<Loop, 2> loops{{{"gpt2", 12, 36'864, 50'257},
-                                     {"llama-7b", 32, 524'288, 32'000}}};
+constexpr std::array<Loop, 2> loops{
+    {{"gpt2", 12, 36'864, 50'257}, {"llama-7b", 32, 524'288, 32'000}}};
 
 void compare(const Loop& loop, const std::vector<std::vector<std::string>>& rows) {
   const std::int64_t batch_size = number_in(rows.at(0).at(1));

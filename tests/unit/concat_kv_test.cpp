@@ -8,7 +8,7 @@ namespace {
 
 using namespace literals;
 
-constexpr Bytes gpt2_token{36'864};      // 12 layers · 2 · 768 · 2 bytes
+constexpr Bytes gpt2_token{36'864};       // 12 layers · 2 · 768 · 2 bytes
 constexpr Bytes opt_6_7b_token{524'288};  // 32 layers · 2 · 4096 · 2 bytes
 
 // A batch of equal rows whose tensors grow by a token a step.

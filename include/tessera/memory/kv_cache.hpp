@@ -67,12 +67,12 @@ struct Admission {
 
 // What a manager's decisions made the GPU do.
 struct KvWork {
-  Bytes copied{0};       // read and written again on the device
-  Bytes swapped_in{0};   // from host memory
-  Bytes swapped_out{0};  // to host memory
+  Bytes copied{0};                      // read and written again on the device
+  Bytes swapped_in{0};                  // from host memory
+  Bytes swapped_out{0};                 // to host memory
   std::int64_t pages_mapped = 0;        // of 2 MiB and more
   std::int64_t small_pages_mapped = 0;  // of less
-  Tokens cells_scanned{0};  // that attention reads beyond the live ones
+  Tokens cells_scanned{0};              // that attention reads beyond the live ones
   KvWork& operator+=(const KvWork& other) {
     copied += other.copied;
     swapped_in += other.swapped_in;
@@ -199,8 +199,8 @@ struct KvPool {
   std::int64_t tensors = 1;
   Tokens max_model_len{0};
   std::int64_t max_num_seqs = 1'000'000;  // that the policy runs at once
-  Bytes host_bytes{0};     // of host memory, for swapping
-  double watermark = 0.0;  // the policy's own, where the manager's spec has none
+  Bytes host_bytes{0};                    // of host memory, for swapping
+  double watermark = 0.0;                 // the policy's own, where the manager's spec has none
   // Whether admissions leave the watermark free even when nobody runs (vLLM v0), and a decode wants
   // a free block even when its last one has room: then no sequence can have the whole pool.
   bool watermark_always = false;

@@ -184,9 +184,10 @@ struct CellsKvSpec {
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("num_cells", self.num_cells, between(Tokens{1}, Tokens{1'000'000'000}),
-            "n_ctx of llama.cpp; null: what the device's memory holds, at most max_model_len for each "
-            "of max_num_seqs");
+    v.field(
+        "num_cells", self.num_cells, between(Tokens{1}, Tokens{1'000'000'000}),
+        "n_ctx of llama.cpp; null: what the device's memory holds, at most max_model_len for each "
+        "of max_num_seqs");
     v.field("choice", self.choice,
             "contiguous: a run of cells for the new tokens of a sequence, searched from the head "
             "(until 2025); any: whatever cells are free");
