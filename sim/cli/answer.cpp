@@ -242,13 +242,13 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
   text += "GPU KV cache size: " + grouped(node.kv_capacity.count()) + " tokens";
   double fit = static_cast<double>(node.kv_capacity.count()) /
                static_cast<double>(node.max_model_len.count());
-  if (const auto* const paged = std::get_if<PagedKvSpec>(&scenario.engine.kv_cache);
-      paged != nullptr && node.kv_blocks) {
+  if (const auto block_size = traits_of(scenario.engine.kv_cache).block_size;
+      block_size && node.kv_blocks) {
     text += " (" + counted(node.kv_blocks->count(), "block") + " of " +
-            grouped(paged->block_size.count()) + ")";
+            grouped(block_size->count()) + ")";
     // As vLLM counts: a request of the longest length takes whole blocks.
     fit = static_cast<double>(node.kv_blocks->count()) /
-          static_cast<double>(divide_up(node.max_model_len, paged->block_size));
+          static_cast<double>(divide_up(node.max_model_len, *block_size));
   }
   return text + "\nMaximum concurrency for " + grouped(node.max_model_len.count()) +
          " tokens per request: " + fixed(fit, 2) + "x (" +

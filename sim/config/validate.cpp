@@ -32,6 +32,7 @@ class Rules {
     check_token_budget();
     check_length("workload.prompt_tokens", scenario_.workload.prompt_tokens);
     check_length("workload.output_tokens", scenario_.workload.output_tokens);
+    check_length("workload.max_output_tokens", scenario_.workload.max_output_tokens);
     check_lengths_fit();
     check_amount();
     check_files();
@@ -278,6 +279,10 @@ LengthBounds bounds_of(const LengthSpec& length) {
       length);
 }
 
+Tokens least_of(const std::optional<LengthSpec>& length) {
+  return length ? bounds_of(*length).least : Tokens{1};
+}
+
 void Rules::check_length(std::string_view path, const std::optional<LengthSpec>& length) {
   if (!length || !sound({path})) {
     return;
@@ -296,10 +301,10 @@ void Rules::check_lengths_fit() {
     return;
   }
   const Tokens longest = scenario_.max_model_len();
-  const Tokens prompt =
-      workload.prompt_tokens ? bounds_of(*workload.prompt_tokens).least : Tokens{1};
-  const Tokens output =
-      workload.output_tokens ? bounds_of(*workload.output_tokens).least : Tokens{1};
+  const Tokens prompt = least_of(workload.prompt_tokens);
+  const Tokens output = workload.max_output_tokens ? std::min(least_of(workload.output_tokens),
+                                                              least_of(workload.max_output_tokens))
+                                                   : least_of(workload.output_tokens);
   if (prompt >= longest) {
     fault("workload.prompt_tokens", "a prompt of " + text_of(prompt) +
                                         " tokens or more never fits max_model_len (" +
@@ -368,6 +373,7 @@ void Rules::check_files() {
   };
   check_empirical("workload.prompt_tokens", workload.prompt_tokens);
   check_empirical("workload.output_tokens", workload.output_tokens);
+  check_empirical("workload.max_output_tokens", workload.max_output_tokens);
 }
 
 void Rules::check_memory() {
@@ -405,8 +411,9 @@ void Rules::check_pool(const MemoryPlan& plan) {
       !sound({"workload.prompt_tokens", "workload.output_tokens"})) {
     return;
   }
-  if (paged != nullptr &&
-      divide_up(plan.pool, per_token * paged->block_size.count()) >= std::int64_t{1} << 32) {
+  const auto block_size = traits_of(scenario_.engine.kv_cache).block_size;
+  if (block_size && divide_up(plan.pool, per_token * block_size->count()) >= std::int64_t{1}
+                                                                                 << 32) {
     fault("engine.kv_cache",
           "the KV pool would have more than 4,294,967,295 blocks; take a larger "
           "engine.kv_cache.block_size");
@@ -416,6 +423,10 @@ void Rules::check_pool(const MemoryPlan& plan) {
   KvSequence shortest;
   shortest.prompt = bounds_of(*prompt).least;
   shortest.output = bounds_of(*output).least;
+  if (scenario_.workload.max_output_tokens) {
+    shortest.max_output = bounds_of(*scenario_.workload.max_output_tokens).least;
+    shortest.output = std::min(shortest.output, *shortest.max_output);
+  }
   if (!make_kv_cache(scenario_, plan)->can_ever_hold(shortest)) {
     fault("workload.prompt_tokens", holds + ", of which one request can have less; a prompt of " +
                                         text_of(shortest.prompt) + " with an output of " +

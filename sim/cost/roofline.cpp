@@ -65,6 +65,10 @@ double host_link(const GpuSpec& gpu) {
   return link.value();
 }
 
+bool runs(Operation operation, const StepShape& shape) {
+  return operation != Operation::kv_write || shape.writes_kv;
+}
+
 class RooflineModel final : public CostModel {
  public:
   RooflineModel(const RooflineCostSpec& spec, const GpuSpec& gpu, const ModelSpec& model,
@@ -85,7 +89,9 @@ class RooflineModel final : public CostModel {
 
   StepTime step(const StepShape& shape) override {
     const Tokens tokens = shape.tokens();
-    StepTime time = by_tokens_.get(tokens.count(), [&] { return token_time(tokens); });
+    StepTime time = (shape.writes_kv ? by_tokens_ : by_tokens_without_kv_).get(tokens.count(), [&] {
+      return token_time(shape);
+    });
     time += by_sampled_.get(shape.sampled_sequences,
                             [&] { return sampling_time(shape.sampled_sequences); });
     if (shape.prefill_tokens > Tokens{0}) {
@@ -105,7 +111,7 @@ class RooflineModel final : public CostModel {
  private:
   [[nodiscard]] StepTime operation_time(Operation operation, Tokens tokens) const;
   [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
-  [[nodiscard]] StepTime token_time(Tokens tokens) const;
+  [[nodiscard]] StepTime token_time(const StepShape& shape) const;
   [[nodiscard]] StepTime sampling_time(std::int64_t sampled) const;
   [[nodiscard]] StepTime copy_time(const KvWork& work) const;
   [[nodiscard]] StepTime swap_time(const KvWork& work) const;
@@ -127,6 +133,7 @@ class RooflineModel final : public CostModel {
   Traffic device_;
   Traffic link_;
   CountMemo by_tokens_;
+  CountMemo by_tokens_without_kv_;
   CountMemo by_sampled_;
 };
 
@@ -145,10 +152,11 @@ StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled
   return kernel_time(work, roofs) + rings_.beside(operation, Tokens{sampled});
 }
 
-StepTime RooflineModel::token_time(Tokens tokens) const {
+StepTime RooflineModel::token_time(const StepShape& shape) const {
+  const Tokens tokens = shape.tokens();
   StepTime sum;
   for (const Operation operation : token_operations) {
-    sum += operation_time(operation, tokens);
+    sum += runs(operation, shape) ? operation_time(operation, tokens) : StepTime{};
   }
   for (const Operation operation : link_operations) {
     sum += rings_.of(operation, tokens);
@@ -233,6 +241,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
   for (const Operation operation : token_operations) {
     if (operation == Operation::out_proj) {
       add_attention(shape, rows);
+    }
+    if (!runs(operation, shape)) {
+      continue;
     }
     add(operation, operation_time(operation, shape.tokens()),
         token_work(operation, model_, precision_, shape.tokens(), shard_));

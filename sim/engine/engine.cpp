@@ -9,10 +9,11 @@
 namespace tessera {
 namespace {
 
-PolicyContext policy_context(const Scenario& scenario) {
+PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) {
   const KvTraits kv = traits_of(scenario.engine.kv_cache);
   return {.max_model_len = scenario.max_model_len(),
-          .block_size = kv.block_size.value_or(Tokens{1})};
+          .block_size = kv.block_size.value_or(Tokens{1}),
+          .kv_capacity = kv_cache.capacity()};
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario, plan)),
-      policy_(make_policy(scenario.engine.policy, policy_context(scenario))),
+      policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
                             scenario.precision)),
       batches_in_flight_(
@@ -65,9 +66,8 @@ bool Engine::submit(const Request& request, SimTime now) {
     reject(request, now, EndReason::prompt_too_long);
     return false;
   }
-  const Tokens output = std::min(request.output, max_model_len_ - request.prompt);
-  Sequence& sequence = sequences_.insert(request, output);
-  if (!kv_->can_ever_hold(sequence.kv)) {
+  Sequence& sequence = sequences_.insert(request, max_model_len_ - request.prompt);
+  if (!kv_->can_ever_hold(sequence.kv) || !policy_->can_ever_admit(sequence)) {
     sequences_.erase(sequence);
     reject(request, now, EndReason::exceeds_pool);
     return false;

@@ -1,8 +1,10 @@
 #include "sim/engine/sequence_table.hpp"
 
+#include <algorithm>
+
 namespace tessera {
 
-Sequence& SequenceTable::insert(const Request& request, Tokens output) {
+Sequence& SequenceTable::insert(const Request& request, Tokens longest_output) {
   if (free_.empty()) {
     free_.push_back(static_cast<SequenceId>(sequences_.size()));
     sequences_.emplace_back();
@@ -12,10 +14,14 @@ Sequence& SequenceTable::insert(const Request& request, Tokens output) {
   Sequence& sequence = sequences_[index_of(id)];
   sequence = Sequence{};
   sequence.request = request;
-  sequence.output = output;
+  const Tokens limit = std::min(request.max_output.value_or(longest_output), longest_output);
+  sequence.output = std::min(request.output, limit);
   sequence.kv.id = id;
   sequence.kv.prompt = request.prompt;
-  sequence.kv.output = output;
+  sequence.kv.output = sequence.output;
+  if (request.max_output) {
+    sequence.kv.max_output = limit;
+  }
   sequence.kv.content = request.content;
   return sequence;
 }

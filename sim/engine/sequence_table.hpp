@@ -10,8 +10,8 @@ namespace tessera {
 
 class SequenceTable {
  public:
-  // A fresh sequence for `request`, which samples `output` tokens.
-  Sequence& insert(const Request& request, Tokens output);
+  // A fresh sequence for `request`, whose output ends at `longest_output` at the latest.
+  Sequence& insert(const Request& request, Tokens longest_output);
   // Precondition: it came from insert() and has not been erased.
   void erase(Sequence& sequence);
 

@@ -37,6 +37,17 @@ std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cac
            " does not; take kv_cache {kind: contiguous}, or {kind: paged, reserve: "
            "max_model_len}, or the policy vllm_v1";
   }
+  if (asks.counts_tokens && offers.block_size != Tokens{1}) {
+    return policy_name + " plans its memory token by token, which " + kv_name +
+           " does not give out; take kv_cache {kind: token}, or {kind: paged, block_size: 1}";
+  }
+  if ((asks.counts_blocks || asks.counts_tokens) &&
+      (!offers.block_size || offers.reserves_at_admission)) {
+    return policy_name + " plans how sequences grow in the free KV blocks, but " + kv_name +
+           " has no blocks or gives a sequence all of them at once; take kv_cache {kind: paged}, "
+           "or "
+           "the policy orca";
+  }
   if (offers.caches_prefixes && !asks.uses_cached_prefixes) {
     return policy_name + " does not look for cached prefixes, which " + kv_name +
            " keeps; take prefix_caching: false, or the policy vllm_v1";

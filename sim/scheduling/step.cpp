@@ -22,6 +22,7 @@ StepShape Step::shape() const {
       shape.decode_context += entry.context;
     }
   }
+  shape.writes_kv = writes_kv;
   shape.work = work;
   return shape;
 }

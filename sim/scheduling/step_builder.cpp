@@ -15,10 +15,11 @@ EntryKind kind_of_running(const Sequence& sequence, Tokens tokens) {
   return has_sampled && last_token_alone ? EntryKind::decode : EntryKind::prefill;
 }
 
-Admission admission_of(const StepBuilder::Terms& terms) {
+Admission admission_of(const Sequence& sequence, const StepBuilder::Terms& terms) {
   return {.entries = terms.left_padding + std::max(terms.cached + terms.tokens, terms.reserved),
           .cached = terms.cached,
           .must_fit = terms.left_padding + terms.must_fit,
+          .known = sequence.known(),
           .watermark_applies = terms.watermark_applies,
           .rows = terms.rows};
 }
@@ -34,7 +35,7 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
                     "only waiting sequences are admitted");
   sequence.kv.left_padding = terms.left_padding;
   sequence.kv.trailing_padding = terms.trailing_padding;
-  const Grant grant = kv_.admit(sequence.kv, admission_of(terms), step_.work);
+  const Grant grant = kv_.admit(sequence.kv, admission_of(sequence, terms), step_.work);
   if (grant != Grant::ok) {
     step_.memory_refused = true;
     return grant;
@@ -90,7 +91,7 @@ void StepBuilder::compute_again(Sequence& sequence, Tokens entries) {
 }
 
 bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
-  const bool fits = kv_.could_admit(sequence.kv, admission_of(terms)) == Grant::ok;
+  const bool fits = kv_.could_admit(sequence.kv, admission_of(sequence, terms)) == Grant::ok;
   step_.memory_refused = step_.memory_refused || !fits;
   return fits;
 }
@@ -165,6 +166,7 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
 
 void StepBuilder::finish() {
   kv_.settle(step_.work);
+  step_.writes_kv = kv_.keeps_entries();
   for (const StepEntry& entry : step_.entries) {
     entry.sequence->in_step = false;
   }

@@ -141,6 +141,11 @@ void read_hash_ids(JsonCursor& json, std::vector<std::uint64_t>& hash_ids) {
   json.expect(']', "behind the last of 'hash_ids'");
 }
 
+std::optional<std::uint32_t> parse_limit(std::string_view text) {
+  const std::optional<std::uint32_t> tokens = parse_tokens(text);
+  return tokens == 0U ? std::nullopt : tokens;
+}
+
 template <class T>
 T required(const JsonCursor& json, const std::optional<T>& value, std::string_view key) {
   if (!value) {
@@ -159,6 +164,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   std::optional<Duration> timestamp;
   std::optional<std::uint32_t> prompt;
   std::optional<std::uint32_t> output;
+  std::optional<std::uint32_t> limit;
   bool has_ids = false;
   json.expect('{', "at the start of a line of JSON");
   if (!json.take('}')) {
@@ -171,6 +177,8 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
         read_once(json, prompt, parse_tokens, "'input_length' to be tokens, 0 to 1000000000");
       } else if (key == "output_length") {
         read_once(json, output, parse_tokens, "'output_length' to be tokens, 0 to 1000000000");
+      } else if (key == "max_tokens") {
+        read_once(json, limit, parse_limit, "'max_tokens' to be tokens, 1 to 1000000000");
       } else if (key == "hash_ids") {
         if (has_ids) {
           json.fail("the key appears twice");
@@ -185,7 +193,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   }
   json.expect_end();
   return {required(json, timestamp, "timestamp"), required(json, prompt, "input_length"),
-          required(json, output, "output_length")};
+          required(json, output, "output_length"), limit.value_or(0)};
 }
 
 }  // namespace tessera

@@ -15,6 +15,7 @@ struct MooncakeRow {
   Duration arrival;
   std::uint32_t prompt = 0;
   std::uint32_t output = 0;
+  std::uint32_t max_output = 0;  // the key max_tokens; 0 where it is missing
 };
 
 // Reads `line`, which stands at `place`, and replaces `hash_ids` by its ids (none where it has no

@@ -26,12 +26,16 @@ RequestLengths::RequestLengths(const WorkloadSpec& spec, std::uint64_t seed,
     : max_total_(spec.max_total_tokens),
       prompt_stream_(seed, "prompt_tokens"),
       output_stream_(seed, "output_tokens"),
+      max_output_stream_(seed, "max_output_tokens"),
       row_stream_(seed, "rows") {
   if (spec.prompt_tokens) {
     prompt_.emplace(*spec.prompt_tokens, "prompt_tokens", directory);
   }
   if (spec.output_tokens) {
     output_.emplace(*spec.output_tokens, "output_tokens", directory);
+  }
+  if (spec.max_output_tokens) {
+    max_output_.emplace(*spec.max_output_tokens, "max_output_tokens", directory);
   }
   if (name_one_file(spec, directory)) {
     joint_rows_ = prompt_->num_rows();
@@ -52,12 +56,19 @@ void RequestLengths::apply(Request& request, SourceCounts& counts) {
       request.output = output_->draw(output_stream_, counts.clamped_outputs);
     }
   }
+  if (max_output_) {
+    request.max_output = max_output_->draw(max_output_stream_, counts.clamped_outputs);
+  }
   if (max_total_ && request.prompt + request.output > *max_total_) {
     // A prompt that leaves no room still asks for one token: the engine says that it cannot be
     // served.
     const Tokens room = std::max(*max_total_ - request.prompt, Tokens{1});
     counts.shortened_outputs += room < request.output ? 1 : 0;
     request.output = std::min(request.output, room);
+  }
+  if (max_total_ && request.max_output) {
+    request.max_output =
+        std::min(*request.max_output, std::max(*max_total_ - request.prompt, Tokens{1}));
   }
 }
 

@@ -23,11 +23,13 @@ class RequestLengths {
  private:
   std::optional<Length> prompt_;
   std::optional<Length> output_;
+  std::optional<Length> max_output_;
   // Rows of the file that both lengths come from; 0: each is drawn by itself.
   std::int64_t joint_rows_ = 0;
   std::optional<Tokens> max_total_;
   RandomStream prompt_stream_;
   RandomStream output_stream_;
+  RandomStream max_output_stream_;
   RandomStream row_stream_;
 };
 

@@ -39,6 +39,8 @@ constexpr std::array<CsvFormat, 3> csv_formats{{
 }};
 
 constexpr std::string_view tokens_form = "a whole number of tokens, 0 to 1000000000";
+constexpr std::string_view limit_column = "max_tokens";
+constexpr std::string_view limit_form = "a whole number of tokens, 1 to 1000000000, or nothing";
 
 std::string joined(const CsvFormat& format) {
   std::string text;
@@ -158,11 +160,24 @@ class TraceBuilder {
                             ", not " + excerpt(text));
 }
 
+// The output's limit in a field of limit_column; 0 where the field is empty.
+std::uint32_t read_limit(std::string_view text, const Place& place) {
+  if (text.empty()) {
+    return 0;
+  }
+  const std::optional<std::uint32_t> limit = parse_tokens(text);
+  if (!limit || *limit == 0) {
+    refuse_field(place, limit_column, limit_form, text);
+  }
+  return *limit;
+}
+
 void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, TraceBuilder& builder) {
   std::array<std::size_t, 3> places{};
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i] = table.find(format.columns[i]).value();
   }
+  const std::optional<std::size_t> limit_place = table.find(limit_column);
   while (const auto fields = table.next_row()) {
     const std::string_view arrival_text = (*fields)[places[0]];
     const std::string_view prompt_text = (*fields)[places[1]];
@@ -179,7 +194,9 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
     if (!output) {
       refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
     }
-    builder.add({*arrival, *prompt, *output, 0}, {});
+    const std::uint32_t limit =
+        limit_place ? read_limit((*fields)[*limit_place], lines.place()) : 0;
+    builder.add({*arrival, *prompt, *output, 0, limit}, {});
   }
 }
 
@@ -188,7 +205,7 @@ void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder&
   std::optional<std::string_view> line = first_line;
   while (line) {
     const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
-    builder.add({row.arrival, row.prompt, row.output, 0}, hash_ids);
+    builder.add({row.arrival, row.prompt, row.output, 0, row.max_output}, hash_ids);
     line = lines.next_filled();
   }
 }

@@ -4,7 +4,7 @@
 // The first request that is kept arrives at time 0; the others keep their distances to it, divided
 // by `rate_scale`. `skip` counts rows of the file; `limit` counts requests in order of time, after
 // the filters. Rows without a prompt or without an output (BurstGPT's failed requests) are left
-// out, with a note.
+// out, with a note. A column (or key) max_tokens, where there is one, is the limit of the output.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ struct TraceRow {
   Duration arrival;  // since the first
   std::uint32_t prompt = 0;
   std::uint32_t output = 0;
-  std::uint64_t pieces_at = 0;  // of Trace::pieces; 0: it has none
+  std::uint64_t pieces_at = 0;   // of Trace::pieces; 0: it has none
+  std::uint32_t max_output = 0;  // its max_tokens; 0: it has none
 };
 
 struct Trace {

@@ -32,6 +32,9 @@ class TraceReplay final : public RequestSource {
     request.arrival = SimTime::at(row.arrival);
     request.prompt = Tokens{row.prompt};
     request.output = Tokens{row.output};
+    if (row.max_output > 0) {
+      request.max_output = Tokens{row.max_output};
+    }
     request.content.conversation = counts_.requests;
     // Recorded content is that of the recorded prompt, not of one that is drawn.
     if (!lengths_.draws_prompts()) {

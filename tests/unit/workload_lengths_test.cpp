@@ -270,6 +270,26 @@ TEST(Lengths, ATotalShortensOutputsAndCountsThem) {
   EXPECT_EQ(source->counts().shortened_outputs, shortened);
 }
 
+TEST(Lengths, TheLimitOfTheOutputIsDrawnByItselfAndKeepsToTheTotal) {
+  WorkloadSpec spec = prompts(FixedLength{Tokens{100}}, 500);
+  spec.output_tokens = UniformLength{Tokens{1}, Tokens{300}};
+  const auto without = requests_of(spec);
+  spec.max_output_tokens = UniformLength{Tokens{200}, Tokens{300}};
+  const auto with = requests_of(spec);
+  ASSERT_EQ(with.size(), 500U);
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    EXPECT_FALSE(without[i].max_output);
+    EXPECT_EQ(with[i].output, without[i].output) << "a request ends where it ends";
+    EXPECT_GE(with[i].max_output, Tokens{200});
+    EXPECT_LE(with[i].max_output, Tokens{300});
+  }
+  spec.max_total_tokens = Tokens{180};
+  for (const Request& request : requests_of(spec)) {
+    EXPECT_EQ(request.max_output, Tokens{80});
+    EXPECT_LE(request.output, Tokens{80});
+  }
+}
+
 TEST(Lengths, AreOneHundredAndTwentyEightWhereNothingIsSaid) {
   WorkloadSpec spec;
   spec.requests = 1;

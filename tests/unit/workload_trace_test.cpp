@@ -30,6 +30,20 @@ TEST(TraceFormats, Vidur) {
             "0:100:10 250000000000:200:20 84500000000000:1:2 ");
 }
 
+TEST(TraceFormats, MaxTokensIsTheLimitOfTheOutputWhereItIsRecorded) {
+  const Trace trace = trace_of(
+      "arrived_at,num_prefill_tokens,num_decode_tokens,max_tokens\n0,100,10,512\n1,100,10,\n");
+  EXPECT_EQ(trace.rows[0].max_output, 512U);
+  EXPECT_EQ(trace.rows[1].max_output, 0U) << "it has none";
+  EXPECT_EQ(
+      complaint_about("arrived_at,num_prefill_tokens,num_decode_tokens,max_tokens\n0,100,10,0\n"),
+      "t.csv:2: error: column 'max_tokens' must be a whole number of tokens, 1 to "
+      "1000000000, or nothing, not '0'");
+  const Trace lines = trace_of(
+      "{\"timestamp\": 0, \"input_length\": 9, \"output_length\": 3, \"max_tokens\": 64}\n");
+  EXPECT_EQ(lines.rows[0].max_output, 64U);
+}
+
 TEST(TraceFormats, ColumnsAreFoundByNameInAnyOrderAmongOthers) {
   EXPECT_EQ(shown(trace_of("request_id,num_decode_tokens,pd_ratio,arrived_at,num_prefill_tokens\n"
                            "0,10,0.5,1,100\n1,20,0.5,3,200\n")),

@@ -45,7 +45,9 @@ struct ContentKeys {
 struct KvSequence {
   SequenceId id{};
   Tokens prompt{0};
-  Tokens output{0};            // tokens that it will sample
+  Tokens output{0};  // tokens that it will sample
+  // Tokens that it may sample, as far as its engine knows; nothing: its output.
+  std::optional<Tokens> max_output;
   Tokens left_padding{0};      // cells before its first token (a padded static batch)
   Tokens trailing_padding{0};  // cells after its last one, until the batch's longest has ended
   ContentKeys content;
@@ -53,6 +55,8 @@ struct KvSequence {
   [[nodiscard]] Tokens final_entries() const {
     return left_padding + prompt + output - Tokens{1} + trailing_padding;
   }
+  // What an engine that reserves for the whole output reserves for.
+  [[nodiscard]] Tokens output_limit() const { return max_output.value_or(output); }
 };
 
 // A request to bring a sequence into the running set.
@@ -60,6 +64,7 @@ struct Admission {
   Tokens entries{0};   // to make room for now, cached ones and padding included
   Tokens cached{0};    // of them, found by cached_prefix(), which nothing has changed since
   Tokens must_fit{0};  // a check, not a reservation: this many entries must fit, too
+  Tokens known{0};     // the tokens that it has: what it prefills from now on, cached ones included
   bool watermark_applies = false;  // the watermark's memory must stay free
   std::int64_t rows = 1;           // of the batch that it belongs to, where the manager is
                                    // batch-shaped: the first to come opens it for all of them

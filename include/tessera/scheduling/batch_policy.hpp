@@ -30,6 +30,9 @@ class BatchPolicy {
   BatchPolicy& operator=(const BatchPolicy&) = delete;
   virtual ~BatchPolicy() = default;
 
+  // Whether the sequence could be admitted if it were alone; else it is rejected as too large for
+  // the pool. For policies that reserve more than the KV manager does.
+  [[nodiscard]] virtual bool can_ever_admit(const Sequence& /*sequence*/) const { return true; }
   // A sequence arrives. Called in order of arrival.
   virtual void enqueue(Sequence& sequence) = 0;
   // Decides the next step. The builder's step is empty.
@@ -47,7 +50,8 @@ class BatchPolicy {
 // What policies are told of their engine.
 struct PolicyContext {
   Tokens max_model_len{0};
-  Tokens block_size{1};  // of the KV manager; 1 where it has none
+  Tokens block_size{1};   // of the KV manager; 1 where it has none
+  Tokens kv_capacity{0};  // entries that the whole pool holds
 };
 
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const PolicySpec& spec,

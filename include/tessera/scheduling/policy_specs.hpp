@@ -20,6 +20,10 @@ namespace tessera {
 struct PolicyTraits {
   // It never takes memory back, so the manager must reserve at admission.
   bool needs_reservation = false;
+  // It counts free KV blocks, and what each sequence will yet take of them, so they must grow.
+  bool counts_blocks = false;
+  // It counts in tokens what it will need, so blocks must be of one token.
+  bool counts_tokens = false;
   // It takes what a prefix cache offers.
   bool uses_cached_prefixes = false;
   // It moves victims to host memory.

@@ -63,8 +63,13 @@ class StepBuilder {
   [[nodiscard]] bool is_empty() const { return step_.tokens == Tokens{0}; }
   // Whether another block could be had; always so without blocks.
   [[nodiscard]] bool has_free_block() const { return kv_.free_blocks() != Blocks{0}; }
+  // Blocks that could be had, those of a prefix cache that nobody uses among them; none without
+  // blocks.
+  [[nodiscard]] Blocks free_blocks() const { return kv_.free_blocks().value_or(Blocks{0}); }
   // Whether a waiting sequence could be admitted.
   [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms);
+  // The policy's own plan has no memory for who waits first.
+  void refuse_for_memory() { step_.memory_refused = true; }
   // How many sequences of this size an empty pool holds at once.
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const {
     return kv_.sequences_that_fit(prompt, output);

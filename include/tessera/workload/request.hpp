@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
@@ -18,8 +19,11 @@ enum class RequestId : std::int64_t {};
 struct Request {
   RequestId id{};
   SimTime arrival;
-  Tokens prompt{0};           // at least 1
-  Tokens output{0};           // tokens until it ends by itself, at least 1
+  Tokens prompt{0};  // at least 1
+  Tokens output{0};  // tokens until it ends by itself, at least 1
+  // The most that it may sample (the API's max_tokens), which engines reserve by, because they do
+  // not know its end; nothing: its output.
+  std::optional<Tokens> max_output;
   std::int64_t priority = 0;  // lower is served first, as in vLLM
   std::int64_t tenant = 0;
   std::int64_t client = 0;  // the user of a closed loop who waits for it

@@ -13,9 +13,9 @@ namespace tessera {
 
 // What a source changed or left out, so that nothing is silent.
 struct SourceCounts {
-  std::int64_t requests = 0;         // handed out
-  std::int64_t clamped_prompts = 0;  // draws outside min..max
-  std::int64_t clamped_outputs = 0;
+  std::int64_t requests = 0;           // handed out
+  std::int64_t clamped_prompts = 0;    // draws outside min..max
+  std::int64_t clamped_outputs = 0;    // of the outputs and of their limits
   std::int64_t shortened_outputs = 0;  // by max_total_tokens
   std::int64_t filtered = 0;           // trace rows left out by a filter
   std::int64_t reordered = 0;          // trace rows that came before their predecessor
@@ -39,12 +39,12 @@ class RequestSource {
 };
 
 // Draws from streams named after what they draw ("arrivals", "prompt_tokens", "output_tokens",
-// "think_time", and "rows" where both lengths come from one row of a file), so that equal seeds
-// give equal arrivals whatever the lengths are. A generator given neither `requests` nor `duration`
-// ends after 1000 requests, as does a burst given only a `duration`; a trace ends with its rows.
-// `directory` is where relative file names start. `notes` receives what a user should hear (an
-// unsorted trace). Throws BadInput for a bad trace (with its line), UnreadableFile for a missing
-// one.
+// "max_output_tokens", "think_time", and "rows" where both lengths come from one row of a file), so
+// that equal seeds give equal arrivals whatever the lengths are. A generator given neither
+// `requests` nor `duration` ends after 1000 requests, as does a burst given only a `duration`; a
+// trace ends with its rows. `directory` is where relative file names start. `notes` receives what a
+// user should hear (an unsorted trace). Throws BadInput for a bad trace (with its line),
+// UnreadableFile for a missing one.
 [[nodiscard]] std::unique_ptr<RequestSource> make_request_source(const WorkloadSpec& spec,
                                                                  std::uint64_t seed,
                                                                  const std::string& directory,

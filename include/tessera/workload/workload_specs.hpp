@@ -215,6 +215,7 @@ struct WorkloadSpec {
   ArrivalSpec arrivals;
   std::optional<LengthSpec> prompt_tokens;  // absent: the trace's, or 128
   std::optional<LengthSpec> output_tokens;
+  std::optional<LengthSpec> max_output_tokens;
   std::optional<Tokens> max_total_tokens;
   std::optional<std::int64_t> requests;
   std::optional<Duration> duration;
@@ -224,8 +225,12 @@ struct WorkloadSpec {
     v.field("arrivals", self.arrivals, "when requests arrive");
     v.field("prompt_tokens", self.prompt_tokens, "length of prompts; null: the trace's");
     v.field("output_tokens", self.output_tokens, "length of outputs; null: the trace's");
+    v.field("max_output_tokens", self.max_output_tokens,
+            "the most that a request may generate (max_tokens), by which engines reserve; longer "
+            "outputs end there; null: the trace's, or the output's own length");
     v.field("max_total_tokens", self.max_total_tokens, at_least(Tokens{2}),
-            "outputs are shortened so that prompt + output stay within it (counted)");
+            "outputs (and max_output_tokens) are shortened so that prompt + output stay within it "
+            "(counted)");
     v.field("requests", self.requests, between(std::int64_t{1}, std::int64_t{1'000'000'000'000}),
             "how many requests arrive");
     v.field("duration", self.duration, more_than(Duration{}), "how long requests arrive");
