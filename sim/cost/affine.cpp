@@ -16,6 +16,12 @@ class AffineModel final : public CostModel {
             spec_.base + spec_.per_sequence * sequences, Duration{}};
   }
 
+  [[nodiscard]] std::optional<StepTime> per_context_token() const override {
+    StepTime price;
+    price.memory = spec_.per_context_token;
+    return price;
+  }
+
   std::vector<OperationTime> operations(const StepShape& shape) override {
     const StepTime time = step(shape);
     const auto row = [](Operation operation, Duration part, Bound bound) {

@@ -62,4 +62,10 @@ StepTime AttentionTime::decode(const StepShape& shape) const {
   return parts;
 }
 
+StepTime AttentionTime::per_context_token() const {
+  StepTime price;
+  (decode_bound_ == Bound::compute ? price.compute : price.memory) = decode_context_token_;
+  return price;
+}
+
 }  // namespace tessera

@@ -15,6 +15,8 @@ class AttentionTime {
   [[nodiscard]] StepTime prefill(const StepShape& shape) const;
   // Of the decodes: linear in the context, rows that are scanned in vain among it.
   [[nodiscard]] StepTime decode(const StepShape& shape) const;
+  // What a token of the decodes' context adds to that.
+  [[nodiscard]] StepTime per_context_token() const;
 
  private:
   // A price, and its share k that is left when the other roof is the greater.

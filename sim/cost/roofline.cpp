@@ -106,6 +106,10 @@ class RooflineModel final : public CostModel {
     return time;
   }
 
+  [[nodiscard]] std::optional<StepTime> per_context_token() const override {
+    return attention_.per_context_token();
+  }
+
   std::vector<OperationTime> operations(const StepShape& shape) override;
 
  private:

@@ -18,20 +18,22 @@ PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) 
 
 }  // namespace
 
-std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
-  const KvPool pool{
-      .bytes = plan.pool,
-      .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
-      .tensors = 2 * scenario.model.layers,
-      .max_model_len = scenario.max_model_len(),
-      .max_num_seqs = policy.max_num_seqs,
-      .host_bytes = scenario.engine.memory.swap_space,
-      .watermark = policy.watermark,
-      .watermark_always = policy.watermark_always,
-      .freed_blocks = policy.freed_blocks,
-      .null_block = policy.null_block};
-  return make_kv_cache(scenario.engine.kv_cache, pool);
+  return {.bytes = plan.pool,
+          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+          .tensors = 2 * scenario.model.layers,
+          .max_model_len = scenario.max_model_len(),
+          .max_num_seqs = policy.max_num_seqs,
+          .host_bytes = scenario.engine.memory.swap_space,
+          .watermark = policy.watermark,
+          .watermark_always = policy.watermark_always,
+          .freed_blocks = policy.freed_blocks,
+          .null_block = policy.null_block};
+}
+
+std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPlan& plan) {
+  return make_kv_cache(scenario.engine.kv_cache, kv_pool(scenario, plan));
 }
 
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
@@ -77,7 +79,7 @@ bool Engine::submit(const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now) {
+void Engine::schedule(SimTime now, SimTime /*horizon*/) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();

@@ -1,8 +1,8 @@
-// One serving engine: a scheduler, a KV cache and a GPU that runs one step after the other.
+// One serving engine, step by step: a scheduler, a KV cache and a GPU that runs one step after the
+// other. It serves every policy with every KV manager, and is what faster engines must agree with.
 //
 // It goes round schedule → launch → retire, with one batch in flight, or two where scheduling is
-// asynchronous. The node drives it: submit() what has arrived, then schedule() at a boundary; the
-// oldest step ends at busy_until(), when end_step() samples its tokens.
+// asynchronous. The oldest step ends at busy_until(), when end_step() samples its tokens.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include "sim/engine/kv_account.hpp"
 #include "sim/engine/phase_account.hpp"
 #include "sim/engine/sequence_table.hpp"
+#include "sim/engine/serving_engine.hpp"
 #include "tessera/cost/cost_model.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
@@ -21,27 +22,17 @@
 
 namespace tessera {
 
-class Engine {
+class Engine final : public ServingEngine {
  public:
   Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
 
-  // A request has arrived and is seen now. True if it was taken in; one that can never run is
-  // recorded as rejected.
-  [[nodiscard]] bool submit(const Request& request, SimTime now);
+  [[nodiscard]] bool submit(const Request& request, SimTime now) override;
+  void schedule(SimTime now, SimTime horizon) override;
+  void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
 
-  // Decides and launches steps until as many are in flight as may be, or nothing is left to
-  // compute.
-  void schedule(SimTime now);
-  // The oldest step ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
-  // Precondition: busy, and busy_until() == now.
-  void end_step(SimTime now, const std::function<void(const Request&)>& on_end);
-
-  [[nodiscard]] bool busy() const { return in_flight_.size() > 0; }
-  [[nodiscard]] SimTime busy_until() const { return in_flight_.front().record.end; }
-  [[nodiscard]] std::int64_t iterations() const { return iterations_; }
-  [[nodiscard]] bool has_requests() const { return !policy_->sizes().empty(); }
-  // What the pool buys, for NodeRecord.
-  [[nodiscard]] const KvCache& kv_cache() const { return *kv_; }
+  [[nodiscard]] bool busy() const override { return in_flight_.size() > 0; }
+  [[nodiscard]] SimTime busy_until() const override { return in_flight_.front().record.end; }
+  [[nodiscard]] std::int64_t iterations() const override { return iterations_; }
 
  private:
   struct Batch {
@@ -83,6 +74,9 @@ class Engine {
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
 };
+
+// What an engine's KV manager is built on.
+[[nodiscard]] KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan);
 
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);

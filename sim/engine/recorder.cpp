@@ -1,5 +1,8 @@
 #include "tessera/engine/recorder.hpp"
 
+#include <numeric>
+
+#include "tessera/core/contract.hpp"
 #include "tessera/core/decimal.hpp"
 
 namespace tessera {
@@ -23,6 +26,50 @@ std::optional<Duration> RequestRecord::e2el() const {
     return std::nullopt;
   }
   return ended - request.arrival;
+}
+
+SimTime SpanRecord::start_of(std::int64_t n) const {
+  return start + Duration::picoseconds(durations.sum(n));
+}
+
+StepTime SpanRecord::time_of(std::int64_t n) const {
+  return {time.compute + growth.compute * n, time.memory + growth.memory * n,
+          time.overhead + growth.overhead * n, time.link + growth.link * n};
+}
+
+std::int64_t SpanRecord::taken_by(std::int64_t n) const {
+  const auto size = static_cast<std::int64_t>(taken.size());
+  return size == 0 ? 0 : taken[static_cast<std::size_t>((first_iteration + n) % size)];
+}
+
+std::int64_t SpanRecord::taken_until(std::int64_t n) const {
+  if (taken.empty()) {
+    return 0;
+  }
+  const auto size = static_cast<std::int64_t>(taken.size());
+  std::int64_t sum = n / size * std::accumulate(taken.begin(), taken.end(), std::int64_t{0});
+  for (std::int64_t step = 1; step <= n % size; ++step) {
+    sum += taken_by(step);
+  }
+  return sum;
+}
+
+DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
+  DeviceLedger then = ledger;
+  const Bytes blocks = block * taken_until(n);
+  then.kv.live += live_growth * n;
+  then.kv.pad += pad_growth * n;
+  then.kv.reserved_future += blocks - (live_growth + pad_growth) * n;
+  then.kv.free_usable -= blocks;
+  then.kv.largest_free -= blocks;
+  return then;
+}
+
+std::int64_t SpanRecord::step_at(SimTime instant) const {
+  TESSERA_INVARIANT(start <= instant && instant < end, "the time lies in the span");
+  // The fewest steps that end after it, less one.
+  const Duration later = instant - start + Duration::picoseconds(1);
+  return durations.terms_to_last(later, num_steps) - 1;
 }
 
 }  // namespace tessera

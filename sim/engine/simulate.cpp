@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "sim/engine/engine.hpp"
+#include "sim/engine/serving_engine.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -18,7 +19,7 @@ class Node {
     TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
                       "a scenario that is simulated fits its device");
     announce(std::get<MemoryPlan>(plan));
-    engine_.emplace(EngineId{0}, scenario, std::get<MemoryPlan>(plan), recorder);
+    engine_ = make_engine(EngineId{0}, scenario, std::get<MemoryPlan>(plan), recorder);
   }
 
   // At every boundary: what has ended leaves, what has arrived is seen, the next step is decided.
@@ -29,7 +30,7 @@ class Node {
         engine_->end_step(now, [&](const Request& request) { source_.on_end(request, now); });
       }
       deliver_arrivals(now);
-      engine_->schedule(now);
+      engine_->schedule(now, source_.next_arrival());
       const SimTime next = engine_->busy() ? engine_->busy_until() : source_.next_arrival();
       if (next == SimTime::max()) {
         break;
@@ -67,7 +68,7 @@ class Node {
   const Scenario& scenario_;
   RequestSource& source_;
   Recorder& recorder_;
-  std::optional<Engine> engine_;
+  std::unique_ptr<ServingEngine> engine_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "tessera/core/contract.hpp"
 #include "tessera/core/time.hpp"
+#include "tessera/memory/paged_pool.hpp"
 
 namespace tessera {
 
@@ -27,6 +28,14 @@ PagedLayout paged_layout(const PagedKvSpec& spec, const KvPool& pool) {
 Blocks watermark_blocks(const PagedKvSpec& spec, const KvPool& pool, const PagedLayout& layout) {
   return Blocks{static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
                                           static_cast<double>(layout.total.count()))};
+}
+
+PagedPool paged_pool(const PagedKvSpec& spec, const KvPool& pool) {
+  const PagedLayout layout = paged_layout(spec, pool);
+  return {.block = layout.block,
+          .total = layout.total,
+          .usable = layout.total - layout.null_blocks,
+          .watermark = watermark_blocks(spec, pool, layout)};
 }
 
 }  // namespace tessera

@@ -45,27 +45,43 @@ void Distribution::add(Duration value, std::int64_t times) {
   max_ = std::max(max_, picoseconds);
   count_ += times;
   sum_ += picoseconds * times;
-  if (buckets_.empty() && picoseconds > std::numeric_limits<std::int64_t>::max()) {
+  const bool is_huge = picoseconds > std::numeric_limits<std::int64_t>::max();
+  if (buckets_.empty() && (count_ > max_values_ || is_huge)) {
+    change_to_histogram();
+  }
+  if (buckets_.empty()) {
+    add_pair(static_cast<std::int64_t>(picoseconds), times);
+  } else {
+    add_to_histogram(picoseconds, times);
+  }
+}
+
+void Distribution::add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+  TESSERA_INVARIANT(n > 0 && times > 0, "a series has terms");
+  const Int128 first = series.first();
+  min_ = count_ == 0 ? first : std::min(min_, first);
+  max_ = std::max(max_, Int128{series.term(n - 1)});
+  count_ += n * times;
+  sum_ += series.sum(n) * times;
+  if (buckets_.empty() && count_ > max_values_) {
     change_to_histogram();
   }
   if (!buckets_.empty()) {
-    add_to_histogram(picoseconds, times);
+    add_to_histogram(series, n, times);
     return;
   }
-  const auto small = static_cast<std::int64_t>(picoseconds);
-  if (!pairs_.empty() && pairs_.back().value == small) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    add_pair(series.term(j), times);
+  }
+}
+
+void Distribution::add_pair(std::int64_t value, std::int64_t times) {
+  if (!pairs_.empty() && pairs_.back().value == value) {
     pairs_.back().times += times;
     return;
   }
-  if (pairs_.size() == max_pairs_) {
-    make_room();
-    if (!buckets_.empty()) {
-      add_to_histogram(picoseconds, times);
-      return;
-    }
-  }
-  sorted_ = sorted_ && (pairs_.empty() || pairs_.back().value < small);
-  pairs_.push_back({small, times});
+  sorted_ = sorted_ && (pairs_.empty() || pairs_.back().value < value);
+  pairs_.push_back({value, times});
 }
 
 std::optional<Duration> Distribution::mean() const {
@@ -116,15 +132,6 @@ void Distribution::sort_and_merge() {
   sorted_ = true;
 }
 
-// Equal values that were not neighbours become one pair. Where that frees less than half, it would
-// soon have to be done again: time for the histogram.
-void Distribution::make_room() {
-  sort_and_merge();
-  if (pairs_.size() > max_pairs_ / 2) {
-    change_to_histogram();
-  }
-}
-
 void Distribution::change_to_histogram() {
   buckets_.assign(num_buckets, 0);
   for (const Pair& pair : pairs_) {
@@ -132,6 +139,27 @@ void Distribution::change_to_histogram() {
   }
   pairs_ = {};
   sorted_ = true;
+}
+
+// A term after the other where each has a bucket of its own; else bucket after bucket.
+void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n,
+                                    std::int64_t times) {
+  std::int64_t value = series.first();
+  for (std::int64_t left = n; left > 0;) {
+    const int shift =
+        std::max(0, 64 - __builtin_clzll(static_cast<std::uint64_t>(value) | 1) - kept_bits);
+    const std::int64_t bucket = shift * half + (value >> shift);
+    std::int64_t here = left;
+    if (series.growth() > 0) {
+      const std::int64_t to_next = (((value >> shift) + 1) << shift) - value;
+      here = to_next <= series.growth()
+                 ? 1
+                 : std::min(left, (to_next + series.growth() - 1) / series.growth());
+    }
+    buckets_[static_cast<std::size_t>(bucket)] += here * times;
+    value += here * series.growth();
+    left -= here;
+  }
 }
 
 void Distribution::add_to_histogram(Int128 value, std::int64_t times) {
@@ -160,6 +188,13 @@ Int128 Distribution::value_at(std::int64_t rank) const {
     }
   }
   return max_;
+}
+
+std::optional<Duration> Mean::mean() const {
+  if (count_ == 0) {
+    return std::nullopt;
+  }
+  return divide_nearest(sum_, count_);
 }
 
 }  // namespace tessera

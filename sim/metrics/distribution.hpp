@@ -1,9 +1,9 @@
 // The distribution of a latency: exact mean and percentiles of any number of values.
 //
-// Values are kept as (value, how often) pairs, equal neighbours in one pair: the sequences of a
-// batch share most of their gaps between tokens, so that a run of millions of tokens needs a pair
-// or two a step. Beyond `max_pairs` distinct values they go into a logarithmic histogram whose
-// buckets are narrow enough for a relative error of 0.001; memory stays bounded.
+// Up to `max_values` values are kept, as (value, how often) pairs, equal neighbours in one pair.
+// More go into a logarithmic histogram whose buckets are narrow enough for a relative error of
+// 0.001; memory stays bounded. Which it is depends on the number of values alone, and what is said
+// of them on the values alone, not on the order in which they came.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "tessera/core/duration_series.hpp"
 #include "tessera/core/time.hpp"
 
 namespace tessera {
@@ -22,13 +23,15 @@ struct Percentile {
 
 class Distribution {
  public:
-  static constexpr std::size_t default_max_pairs = std::size_t{1} << 22;
+  static constexpr std::int64_t default_max_values = 1 << 17;
   static constexpr const char* histogram_error = "0.001";
 
-  explicit Distribution(std::size_t max_pairs = default_max_pairs) : max_pairs_(max_pairs) {}
+  explicit Distribution(std::int64_t max_values = default_max_values) : max_values_(max_values) {}
 
   // Precondition: value >= 0, times > 0.
   void add(Duration value, std::int64_t times = 1);
+  // The first n terms of a series, each so many times. Preconditions: n > 0, times > 0.
+  void add(const DurationSeries& series, std::int64_t n, std::int64_t times);
 
   [[nodiscard]] std::int64_t count() const { return count_; }
   // Nothing when there are no values. The mean is to the nearest picosecond.
@@ -39,6 +42,7 @@ class Distribution {
   [[nodiscard]] std::optional<Duration> percentile(Percentile p);
   // Whether percentiles are exact, or to `histogram_error`.
   [[nodiscard]] bool exact() const { return buckets_.empty(); }
+  [[nodiscard]] std::int64_t max_values() const { return max_values_; }
 
  private:
   struct Pair {
@@ -46,13 +50,14 @@ class Distribution {
     std::int64_t times;
   };
 
-  void make_room();
+  void add_pair(std::int64_t value, std::int64_t times);
   void sort_and_merge();
   void change_to_histogram();
   void add_to_histogram(Int128 value, std::int64_t times);
+  void add_to_histogram(const DurationSeries& series, std::int64_t n, std::int64_t times);
   [[nodiscard]] Int128 value_at(std::int64_t rank) const;
 
-  std::size_t max_pairs_;
+  std::int64_t max_values_;
   std::vector<Pair> pairs_;
   bool sorted_ = true;
   std::vector<std::int64_t> buckets_;
@@ -60,6 +65,22 @@ class Distribution {
   Int128 sum_ = 0;
   Int128 min_ = 0;
   Int128 max_ = 0;
+};
+
+// A mean alone.
+class Mean {
+ public:
+  // Precondition: value >= 0.
+  void add(Duration value) {
+    sum_ += value;
+    ++count_;
+  }
+  // To the nearest picosecond; nothing when there are no values.
+  [[nodiscard]] std::optional<Duration> mean() const;
+
+ private:
+  Duration sum_;
+  std::int64_t count_ = 0;
 };
 
 }  // namespace tessera

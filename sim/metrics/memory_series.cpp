@@ -54,29 +54,49 @@ MemorySeries::MemorySeries(Duration every, std::int64_t devices)
 }
 
 void MemorySeries::add(const UsageRecord& record) {
-  const Int128 time = record.time.since_start().picoseconds();
-  for (Device& device : devices_) {
-    if (device.state.engine == record.engine && device.state.device == record.device) {
-      TESSERA_INVARIANT(record.time >= device.state.time,
-                        "the records of a device are in order of time");
-      emit_rows(device, time);
-      device.state = record;
-      return;
+  device_at(record.engine, record.device, record.time).state = record;
+}
+
+// What it leaves is told by the record that follows at its end.
+void MemorySeries::add(const SpanRecord& span) {
+  Device& device = device_at(span.engine, span.device, span.start);
+  const Int128 end = span.end.since_start().picoseconds();
+  while (device.next * every_ < end) {
+    const SimTime instant = SimTime::at(Duration::picoseconds(device.next * every_));
+    emit_row(device, span.ledger_of(span.step_at(instant)));
+  }
+}
+
+// The device with the rows up to `time` written.
+MemorySeries::Device& MemorySeries::device_at(EngineId engine, std::int64_t device, SimTime time) {
+  const Int128 instant = time.since_start().picoseconds();
+  for (Device& known : devices_) {
+    if (known.state.engine == engine && known.state.device == device) {
+      emit_rows(known, instant);
+      return known;
     }
   }
   const Int128 step = every_ * stride_;
-  devices_.push_back({record, (time + step - 1) / step * stride_, {}});
+  Device& fresh = devices_.emplace_back();
+  fresh.state.engine = engine;
+  fresh.state.device = device;
+  fresh.next = (instant + step - 1) / step * stride_;
+  return fresh;
 }
 
 // The rows of instants before `time`.
 void MemorySeries::emit_rows(Device& device, Int128 time) {
   while (device.next * every_ < time) {
-    device.rows.push_back({device.next, device.state.ledger});
-    const bool too_many = device.next / stride_ >= max_instants_;
-    device.next += stride_;
-    if (too_many) {
-      widen();
-    }
+    emit_row(device, device.state.ledger);
+  }
+}
+
+void MemorySeries::emit_row(Device& device, const DeviceLedger& ledger) {
+  device.rows.push_back({device.next, ledger});
+  const bool too_many = device.next / stride_ >= max_instants_;
+  device.next += stride_;
+  if (too_many) {
+    widen();
   }
 }
 

@@ -23,6 +23,7 @@ class MemorySeries {
 
   // Precondition: records of one device come in order of time.
   void add(const UsageRecord& record);
+  void add(const SpanRecord& span);
   // The rows up to the end of the run. Call once.
   void finish(SimTime end);
   // By time, then engine, then device. Throws OutputFailed.
@@ -42,7 +43,9 @@ class MemorySeries {
     std::vector<Row> rows;
   };
 
+  Device& device_at(EngineId engine, std::int64_t device, SimTime time);
   void emit_rows(Device& device, Int128 time);
+  void emit_row(Device& device, const DeviceLedger& ledger);
   void widen();
 
   Int128 every_;

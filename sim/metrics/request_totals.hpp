@@ -50,8 +50,8 @@ class RequestTotals {
   Distribution ttft;
   Distribution tpot;
   Distribution e2el;
-  Distribution queue;       // arrival to first admission
-  Distribution normalized;  // e2el / output tokens
+  Distribution queue;  // arrival to first admission
+  Mean normalized;     // e2el / output tokens
 
  private:
   void add_finished(const RequestRecord& record);

@@ -167,6 +167,29 @@ void RunRecorder::on_usage(const UsageRecord& record) {
   }
 }
 
+void RunRecorder::on_span(const SpanRecord& span) {
+  span.ledger.audit();
+  TESSERA_INVARIANT(span.block * span.num_taken <= span.ledger.kv.free_usable,
+                    "blocks are taken from the free ones");
+  state_->steps.add(span);
+  state_->usage.add(span);
+  if (state_->memory) {
+    state_->memory->add(span);
+  }
+  if (state_->throughput) {
+    state_->throughput->add_span(span);
+  }
+  if (state_->iteration_rows) {
+    state_->iteration_rows->add(span);
+  }
+}
+
+// Only steps.csv, request_kv.csv and trace.json name the sequences of a step.
+bool RunRecorder::takes_spans() const {
+  const OutputSpec& output = state_->scenario.output;
+  return state_->folder == nullptr || !(output.steps || output.request_kv || output.trace);
+}
+
 void RunRecorder::on_request_end(const RequestRecord& record) {
   state_->requests.add(record);
   if (state_->throughput && record.status == RequestStatus::finished) {

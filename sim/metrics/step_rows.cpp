@@ -115,15 +115,50 @@ std::int64_t batch_size(const Step& step) {
   return size;
 }
 
-// num_running, num_waiting and num_preempted, as the step's decisions left them.
-void append_queues(std::string& row, const QueueSizes& before, const Step& step) {
+// What a row of iterations.csv tells.
+struct Iteration {
+  std::int64_t number = 0;
+  EngineId engine{};
+  SimTime start;
+  SimTime end;
+  StepTime time;
+  std::int64_t batch_size = 0;
+  std::int64_t prefill_tokens = 0;
+  std::int64_t decode_tokens = 0;
+  std::int64_t context_tokens = 0;
+  QueueSizes queues;  // as its decisions left them
+  std::int64_t num_preempted = 0;
+  std::optional<Blocks> free_blocks;
+};
+
+QueueSizes queues_after(const QueueSizes& before, const Step& step) {
   const auto admitted = static_cast<std::int64_t>(step.admitted.size());
   const auto preempted = static_cast<std::int64_t>(step.preempted.size());
   const auto swapped_in = static_cast<std::int64_t>(step.swapped_in.size());
   const auto swapped_out = static_cast<std::int64_t>(step.swapped_out.size());
-  append_count(row, before.running + admitted + swapped_in - preempted);
-  append_count(row, before.waiting - admitted + preempted - swapped_out);
-  append_count(row, preempted);
+  return {.running = before.running + admitted + swapped_in - preempted,
+          .waiting = before.waiting - admitted + preempted - swapped_out};
+}
+
+void append_iteration(std::string& row, const Iteration& iteration) {
+  append_count(row, iteration.number);
+  append_count(row, number_of(iteration.engine));
+  append_seconds(row, iteration.start.since_start());
+  row += ',';
+  append_seconds(row, iteration.end.since_start());
+  row += ',';
+  append_count(row, iteration.batch_size);
+  append_count(row, iteration.prefill_tokens);
+  append_count(row, iteration.decode_tokens);
+  append_count(row, iteration.context_tokens);
+  append_count(row, iteration.queues.running);
+  append_count(row, iteration.queues.waiting);
+  append_count(row, iteration.num_preempted);
+  append_blocks(row, iteration.free_blocks);
+  append_latency(row, iteration.time.compute);
+  append_latency(row, iteration.time.memory);
+  append_latency(row, iteration.time.overhead);
+  append_milliseconds(row, iteration.time.link);
 }
 
 }  // namespace
@@ -132,24 +167,49 @@ IterationRows::IterationRows(const std::filesystem::path& folder)
     : file_(folder / "iterations.csv", iteration_columns) {}
 
 void IterationRows::add(const StepRecord& record) {
-  std::string& row = file_.row();
-  append_count(row, record.iteration);
-  append_count(row, number_of(record.engine));
-  append_seconds(row, record.start.since_start());
-  row += ',';
-  append_seconds(row, record.end.since_start());
-  row += ',';
-  append_count(row, batch_size(*record.step));
-  append_count(row, record.shape.prefill_tokens.count());
-  append_count(row, record.shape.decode_sequences);
-  append_count(row, (record.shape.prefill_context + record.shape.decode_context).count());
-  append_queues(row, record.before, *record.step);
-  append_blocks(row, record.free_blocks_after_schedule);
-  append_latency(row, record.time.compute);
-  append_latency(row, record.time.memory);
-  append_latency(row, record.time.overhead);
-  append_milliseconds(row, record.time.link);
+  const StepShape& shape = record.shape;
+  append_iteration(file_.row(),
+                   {.number = record.iteration,
+                    .engine = record.engine,
+                    .start = record.start,
+                    .end = record.end,
+                    .time = record.time,
+                    .batch_size = batch_size(*record.step),
+                    .prefill_tokens = shape.prefill_tokens.count(),
+                    .decode_tokens = shape.decode_sequences,
+                    .context_tokens = (shape.prefill_context + shape.decode_context).count(),
+                    .queues = queues_after(record.before, *record.step),
+                    .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
+                    .free_blocks = record.free_blocks_after_schedule});
   file_.row_done();
+}
+
+void IterationRows::add(const SpanRecord& span) {
+  const StepShape& shape = span.shape;
+  Iteration row{.number = span.first_iteration,
+                .engine = span.engine,
+                .start = span.start,
+                .end = span.start,
+                .time = span.time,
+                .batch_size = shape.prefill_sequences + shape.decode_sequences,
+                .prefill_tokens = shape.prefill_tokens.count(),
+                .decode_tokens = shape.decode_sequences,
+                .context_tokens = (shape.prefill_context + shape.decode_context).count(),
+                .queues = span.queues,
+                .num_preempted = span.num_preempted,
+                .free_blocks = span.free_blocks};
+  for (std::int64_t step = 0; step < span.num_steps; ++step) {
+    row.start = row.end;
+    row.end = row.start + row.time.total();
+    append_iteration(file_.row(), row);
+    file_.row_done();
+    ++row.number;
+    row.time += span.growth;
+    row.context_tokens += shape.decode_sequences;
+    if (row.free_blocks && step + 1 < span.num_steps) {
+      *row.free_blocks -= Blocks{span.taken_by(step + 1)};
+    }
+  }
 }
 
 StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_column)

@@ -15,6 +15,8 @@ class IterationRows {
  public:
   explicit IterationRows(const std::filesystem::path& folder);
   void add(const StepRecord& record);
+  // A row for every step of the span.
+  void add(const SpanRecord& span);
   void close() { file_.close(); }
 
  private:

@@ -7,13 +7,8 @@
 namespace tessera {
 
 StepTokens StepTotals::add(const StepRecord& record) {
-  const auto engine = static_cast<std::size_t>(number_of(record.engine));
-  last_end_.resize(std::max(last_end_.size(), engine + 1));
-  TESSERA_INVARIANT(record.scheduled <= record.start && record.start <= record.end,
-                    "a step is scheduled, starts and ends in this order");
-  TESSERA_INVARIANT(record.end >= last_end_[engine], "the steps of an engine end in their order");
-  last_end_[engine] = record.end;
-
+  TESSERA_INVARIANT(record.scheduled <= record.start, "a step is scheduled before it starts");
+  check_order(record.engine, record.start, record.end);
   ++iterations_;
   time_.compute += record.time.compute;
   time_.memory += record.time.memory;
@@ -40,6 +35,34 @@ StepTokens StepTotals::add(const StepRecord& record) {
     }
   }
   return tokens;
+}
+
+void StepTotals::add(const SpanRecord& span) {
+  check_order(span.engine, span.start, span.end);
+  const std::int64_t n = span.num_steps;
+  const std::int64_t pairs = n * (n - 1) / 2;
+  iterations_ += n;
+  time_.compute += span.time.compute * n + span.growth.compute * pairs;
+  time_.memory += span.time.memory * n + span.growth.memory * pairs;
+  time_.overhead += span.time.overhead * n + span.growth.overhead * pairs;
+  time_.link += span.time.link * n + span.growth.link * pairs;
+  busy_ += span.end - span.start;
+  preemptions_ += span.num_preempted;
+  recomputed_ += span.recomputed_tokens;
+  if (span.continuing > 0) {
+    itl.add(span.durations, n, span.continuing);
+  }
+  for (const Duration gap : span.longer_gaps) {
+    itl.add(gap);
+  }
+}
+
+void StepTotals::check_order(EngineId engine, SimTime start, SimTime end) {
+  const auto index = static_cast<std::size_t>(number_of(engine));
+  last_end_.resize(std::max(last_end_.size(), index + 1));
+  TESSERA_INVARIANT(start <= end && end >= last_end_[index],
+                    "the steps of an engine start and end in their order");
+  last_end_[index] = end;
 }
 
 // Slots are used again once their sequence has ended, which its request's number tells.

@@ -20,6 +20,7 @@ class StepTotals {
  public:
   // Checks what must hold of a step's record, and counts it.
   StepTokens add(const StepRecord& record);
+  void add(const SpanRecord& span);
 
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
   [[nodiscard]] const StepTime& time() const { return time_; }
@@ -29,7 +30,7 @@ class StepTotals {
   [[nodiscard]] std::int64_t recomputed_tokens() const { return recomputed_; }
 
   // Gaps between consecutive tokens of one request, of all requests.
-  Distribution itl;
+  Distribution itl{1 << 19};
 
  private:
   // What is remembered of the sequence in a slot of an engine's table.
@@ -39,6 +40,7 @@ class StepTotals {
     std::optional<SimTime> last_token;
   };
 
+  void check_order(EngineId engine, SimTime start, SimTime end);
   Slot& slot_of(EngineId engine, const Sequence& sequence);
   void count_recomputed(Slot& slot, const StepEntry& entry);
 

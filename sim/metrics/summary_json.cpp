@@ -56,9 +56,11 @@ void write_latency(JsonWriter& json, const Summary& summary, const std::string& 
   for (const std::string_view statistic : {"mean", "median", "p90", "p95", "p99"}) {
     json.value(statistic, cell(summary, std::string(statistic) + "_" + name));
   }
-  json.string("percentiles", values.exact() ? std::string("exact")
-                                            : std::string("histogram, relative error ") +
-                                                  Distribution::histogram_error);
+  json.string("percentiles",
+              values.exact()
+                  ? std::string("exact")
+                  : "histogram, relative error " + std::string(Distribution::histogram_error) +
+                        " (exact up to " + std::to_string(values.max_values()) + " values)");
   json.close();
 }
 

@@ -76,11 +76,35 @@ void ThroughputSeries::add_finished(EngineId engine, SimTime time) {
 }
 
 void ThroughputSeries::add_usage(const UsageRecord& record) {
-  State& state = at(record.engine, record.time).state;
-  const auto device = static_cast<std::size_t>(record.device);
-  state.kv.resize(std::max(state.kv.size(), device + 1));
-  state.kv[device] = record.ledger.kv;
-  state.queues = record.queues;
+  set_state(at(record.engine, record.time).state, record.device, record.ledger.kv, record.queues);
+}
+
+void ThroughputSeries::add_span(const SpanRecord& span) {
+  Engine& engine = at(span.engine, span.start);
+  const std::int64_t tokens = span.shape.sampled_sequences;
+  const Int128 end = span.end.since_start().picoseconds();
+  std::int64_t ended = 0;
+  for (Int128 close = engine.start + every_ * stride_; close < end;
+       close = engine.start + every_ * stride_) {
+    if (engine.rows.size() == max_rows_) {
+      widen();
+      continue;
+    }
+    const std::int64_t step = span.step_at(SimTime::at(Duration::picoseconds(close)));
+    engine.open.output_tokens += (step - ended) * tokens;
+    ended = step;
+    set_state(engine.state, span.device, span.ledger_of(step).kv, span.queues);
+    close_interval(engine, close);
+  }
+  engine.open += {0, (span.num_steps - ended) * tokens, span.first_prompts};
+}
+
+void ThroughputSeries::set_state(State& state, std::int64_t device, const KvUsage& kv,
+                                 const QueueSizes& queues) {
+  const auto index = static_cast<std::size_t>(device);
+  state.kv.resize(std::max(state.kv.size(), index + 1));
+  state.kv[index] = kv;
+  state.queues = queues;
   state.known = true;
 }
 

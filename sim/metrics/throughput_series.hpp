@@ -22,6 +22,8 @@ class ThroughputSeries {
   void add_tokens(EngineId engine, SimTime time, const StepTokens& tokens);
   void add_finished(EngineId engine, SimTime time);
   void add_usage(const UsageRecord& record);
+  // What the steps of a span brought, and what they held.
+  void add_span(const SpanRecord& span);
   // The rows up to the end of the run. Call once.
   void finish(SimTime end);
   // By time, then engine. Throws OutputFailed.
@@ -55,6 +57,8 @@ class ThroughputSeries {
     std::vector<Row> rows;
   };
 
+  static void set_state(State& state, std::int64_t device, const KvUsage& kv,
+                        const QueueSizes& queues);
   Engine& at(EngineId engine, SimTime time);
   void close_intervals(Engine& engine, Int128 time);
   void close_interval(Engine& engine, Int128 end);

@@ -18,27 +18,33 @@ Limit limit_of(const QueueSizes& queues, std::int64_t max_num_seqs) {
 }  // namespace
 
 void UsageTotals::add(const UsageRecord& record) {
+  Device& device = device_at(record.engine, record.device, record.time);
   max_running_ = std::max(max_running_, record.queues.running);
-  reserved_now_ += record.ledger.kv.reserved();
-  for (UsageRecord& state : current_) {
-    if (state.engine == record.engine && state.device == record.device) {
-      TESSERA_INVARIANT(record.time >= state.time, "the records of a device are in order of time");
-      accumulate(state, record.time);
-      reserved_now_ -= state.ledger.kv.reserved();
-      peak_reserved_ = std::max(peak_reserved_, reserved_now_);
-      state = record;
-      return;
-    }
+  change_reserved(device, record.ledger.kv.reserved());
+  device.ledger = record.ledger;
+  device.queues = record.queues;
+}
+
+// What it leaves is told by the record that follows at its end.
+void UsageTotals::add(const SpanRecord& span) {
+  Device& device = device_at(span.engine, span.device, span.start);
+  max_running_ = std::max(max_running_, span.queues.running);
+  change_reserved(device, span.ledger.kv.reserved());
+  const Int128 time = (span.end - span.start).picoseconds();
+  accumulate(span.ledger, time);
+  if (span.num_steps > 1) {
+    accumulate_growth(span);
+    change_reserved(device, device.reserved + span.block * span.num_taken);
   }
-  peak_reserved_ = std::max(peak_reserved_, reserved_now_);
-  current_.push_back(record);
+  if (span.device == 0) {
+    accumulate_queues(span.queues, time);
+  }
+  device.since = span.end;
 }
 
 void UsageTotals::finish(SimTime end) {
-  for (UsageRecord& state : current_) {
-    TESSERA_INVARIANT(end >= state.time, "a run ends after its last record");
-    accumulate(state, end);
-    state.time = end;
+  for (const Device& device : current_) {
+    static_cast<void>(device_at(device.engine, device.device, end));
   }
 }
 
@@ -46,12 +52,36 @@ Int128 UsageTotals::engine_time() const {
   return std::accumulate(limits_.begin(), limits_.end(), Int128{0});
 }
 
-void UsageTotals::accumulate(const UsageRecord& state, SimTime until) {
-  const Int128 time = (until - state.time).picoseconds();
-  if (time == 0) {
-    return;
+// Accounts for what the device has held up to `time`.
+UsageTotals::Device& UsageTotals::device_at(EngineId engine, std::int64_t device, SimTime time) {
+  for (Device& known : current_) {
+    if (known.engine == engine && known.device == device) {
+      TESSERA_INVARIANT(time >= known.since, "the records of a device are in order of time");
+      const Int128 passed = (time - known.since).picoseconds();
+      if (passed > 0) {
+        accumulate(known.ledger, passed);
+        if (device == 0) {
+          accumulate_queues(known.queues, passed);
+        }
+        known.since = time;
+      }
+      return known;
+    }
   }
-  const DeviceLedger& ledger = state.ledger;
+  Device& fresh = current_.emplace_back();
+  fresh.engine = engine;
+  fresh.device = device;
+  fresh.since = time;
+  return fresh;
+}
+
+void UsageTotals::change_reserved(Device& device, Bytes reserved) {
+  reserved_now_ += reserved - device.reserved;
+  device.reserved = reserved;
+  peak_reserved_ = std::max(peak_reserved_, reserved_now_);
+}
+
+void UsageTotals::accumulate(const DeviceLedger& ledger, Int128 time) {
   const auto classes = ledger.classes();
   for (std::size_t i = 0; i < classes.size(); ++i) {
     classes_[i] += time * classes[i].count();
@@ -63,9 +93,26 @@ void UsageTotals::accumulate(const UsageRecord& state, SimTime until) {
   wasted_ += time * ledger.kv.wasted().count();
   free_ += time * ledger.kv.free().count();
   largest_free_ += time * ledger.kv.largest_free.count();
-  if (state.device == 0) {
-    accumulate_queues(state.queues, time);
-  }
+}
+
+// What the steps after the first of a span hold differently from it.
+void UsageTotals::accumulate_growth(const SpanRecord& span) {
+  static const std::size_t live = class_index("kv_live");
+  static const std::size_t pad = class_index("kv_pad");
+  static const std::size_t future = class_index("kv_reserved_future");
+  static const std::size_t free_usable = class_index("free_usable");
+  const Int128 moment = span.durations.moment(span.num_steps);
+  const Int128 written_live = moment * span.live_growth.count();
+  const Int128 written_pad = moment * span.pad_growth.count();
+  const Int128 taken = span.taken_moment * span.block.count();
+  classes_[live] += written_live;
+  classes_[pad] += written_pad;
+  classes_[future] += taken - written_live - written_pad;
+  classes_[free_usable] -= taken;
+  reserved_ += taken;
+  wasted_ += taken - written_live;
+  free_ -= taken;
+  largest_free_ -= taken;
 }
 
 void UsageTotals::accumulate_queues(const QueueSizes& queues, Int128 time) {

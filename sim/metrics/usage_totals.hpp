@@ -30,6 +30,7 @@ class UsageTotals {
 
   // Precondition: records of one device come in order of time.
   void add(const UsageRecord& record);
+  void add(const SpanRecord& span);
   // Accounts for what is held up to the end of the run. Call once.
   void finish(SimTime end);
 
@@ -54,11 +55,24 @@ class UsageTotals {
   [[nodiscard]] Bytes peak_reserved() const { return peak_reserved_; }
 
  private:
-  void accumulate(const UsageRecord& state, SimTime until);
+  // What a device holds from some time on.
+  struct Device {
+    EngineId engine{};
+    std::int64_t device = 0;
+    SimTime since;
+    DeviceLedger ledger;
+    QueueSizes queues;
+    Bytes reserved{0};
+  };
+
+  Device& device_at(EngineId engine, std::int64_t device, SimTime time);
+  void accumulate(const DeviceLedger& ledger, Int128 time);
+  void accumulate_growth(const SpanRecord& span);
   void accumulate_queues(const QueueSizes& queues, Int128 time);
+  void change_reserved(Device& device, Bytes reserved);
 
   std::int64_t max_num_seqs_;
-  std::vector<UsageRecord> current_;  // one a device
+  std::vector<Device> current_;
   std::array<Int128, DeviceLedger::num_classes> classes_{};
   Int128 outside_ = 0;
   Int128 capacity_ = 0;

@@ -76,9 +76,9 @@ TEST(Distribution, CountsTimesLikeRepeatedValues) {
 TEST(Distribution, EqualsSortingEverything) {
   RandomStream random(3, "values");
   for (int round = 0; round < 50; ++round) {
-    Distribution values(64);
+    Distribution values(500);
     std::vector<std::int64_t> all;
-    // Few distinct values, so that the limit of 64 pairs is met and merging alone keeps within it.
+    // Few distinct values, so that equal ones are merged.
     const std::uint64_t distinct = 1 + random() % 30;
     for (int i = 0; i < 500; ++i) {
       all.push_back(static_cast<std::int64_t>(random() % distinct) * 1'000'003);
@@ -121,6 +121,57 @@ TEST(Distribution, BeyondItsLimitIsWithinOneThousandth) {
   }
   EXPECT_EQ(values.percentile({0}), ps(*std::min_element(all.begin(), all.end())));
   EXPECT_EQ(values.percentile({100}), ps(*std::max_element(all.begin(), all.end())));
+}
+
+TEST(Distribution, DependsOnTheValuesNotOnTheirOrder) {
+  RandomStream random(5, "values");
+  for (const std::int64_t limit : {100, 400, 1000}) {
+    std::vector<std::int64_t> all;
+    for (int i = 0; i < 400; ++i) {
+      all.push_back(static_cast<std::int64_t>(random() % 90) * 1'000'003);
+    }
+    Distribution drawn(limit);
+    Distribution sorted(limit);
+    for (const std::int64_t value : all) {
+      drawn.add(ps(value));
+    }
+    std::sort(all.begin(), all.end());
+    for (const std::int64_t value : all) {
+      sorted.add(ps(value));
+    }
+    EXPECT_EQ(drawn.exact(), limit >= 400);
+    EXPECT_EQ(drawn.exact(), sorted.exact());
+    for (std::int64_t p = 0; p <= 100; ++p) {
+      ASSERT_EQ(drawn.percentile({p}), sorted.percentile({p})) << p;
+    }
+  }
+}
+
+TEST(Distribution, TakesASeriesAsItsTerms) {
+  RandomStream random(6, "series");
+  for (const std::int64_t limit : {50, 100'000}) {
+    Distribution at_once(limit);
+    Distribution one_by_one(limit);
+    for (int i = 0; i < 200; ++i) {
+      const auto first = static_cast<std::int64_t>(random() >> (2 + random() % 60));
+      const auto growth =
+          i % 5 == 0 ? 0 : static_cast<std::int64_t>(random() >> (20 + random() % 44));
+      const DurationSeries series(first, growth);
+      const auto n = static_cast<std::int64_t>(1 + random() % 100);
+      const auto times = static_cast<std::int64_t>(1 + random() % 3);
+      at_once.add(series, n, times);
+      for (std::int64_t j = 0; j < n; ++j) {
+        one_by_one.add(ps(first + j * growth), times);
+      }
+    }
+    EXPECT_EQ(at_once.exact(), limit > 50);
+    EXPECT_EQ(at_once.count(), one_by_one.count());
+    EXPECT_EQ(at_once.mean(), one_by_one.mean());
+    EXPECT_EQ(at_once.max(), one_by_one.max());
+    for (std::int64_t p = 0; p <= 100; ++p) {
+      ASSERT_EQ(at_once.percentile({p}), one_by_one.percentile({p})) << p;
+    }
+  }
 }
 
 TEST(Distribution, HoldsLatenciesOfYears) {

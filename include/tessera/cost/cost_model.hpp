@@ -65,6 +65,10 @@ class CostModel {
   // token and sequence counts rounded once, so that a span of steps sums in closed form.
   // Not const: a model may remember what it has worked out. One model a thread.
   [[nodiscard]] virtual StepTime step(const StepShape& shape) = 0;
+  // What a token of decode_context more adds to the time of any step, where that is a constant:
+  // then steps that differ only in it sum in closed form. Nothing where the model knows no such
+  // price.
+  [[nodiscard]] virtual std::optional<StepTime> per_context_token() const { return std::nullopt; }
   // The operations that step() adds up; their times sum to its total.
   [[nodiscard]] virtual std::vector<OperationTime> operations(const StepShape& shape) = 0;
 };

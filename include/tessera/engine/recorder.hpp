@@ -4,9 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "tessera/core/duration_series.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_model.hpp"
@@ -123,6 +125,54 @@ struct UsageRecord {
   QueueSizes queues;
 };
 
+// Steps that have run, one after the other without a gap, and the use of memory at each of them:
+// one step with whatever it decided, or many of the same sequences, each of which decodes a token a
+// step, while nobody arrives that is seen, nobody joins and nobody leaves before the last. Steps
+// are counted from 0 here. Everything it points to is valid during the call only.
+struct SpanRecord {
+  EngineId engine{};
+  std::int64_t device = 0;
+  std::int64_t first_iteration = 0;
+  std::int64_t num_steps = 1;
+  SimTime start;                   // of step 0, when it was decided, too
+  SimTime end;                     // of the last
+  StepTime time;                   // of step 0
+  StepTime growth;                 // by which each step takes longer than the one before
+  DurationSeries durations;        // the same, in total
+  StepShape shape;                 // of step 0; decode_context grows by decode_sequences a step
+  QueueSizes queues;               // while they run
+  std::int64_t num_preempted = 0;  // by step 0
+
+  // Tokens.
+  std::int64_t continuing = 0;  // sequences that sample in every step, and did in the step before
+  std::span<const Duration> longer_gaps;  // since the last token of others who sample again
+  std::int64_t first_prompts = 0;         // prompt tokens of those who sample for the first time
+  std::int64_t recomputed_tokens = 0;     // computed before, and lost
+
+  // Memory, from the start of step 0, after what it decided. With each step, entries move from
+  // reserved_future to live and pad.
+  DeviceLedger ledger;
+  Bytes live_growth{0};
+  Bytes pad_growth{0};
+  // The step of iteration i takes taken[i % taken.size()] free blocks; step 0 has taken its own.
+  std::span<const std::int64_t> taken;
+  Bytes block{0};
+  std::int64_t num_taken = 0;  // by the steps after step 0
+  Int128 taken_moment = 0;     // Σ over them of block · time from when it is taken to the end
+  std::optional<Blocks> free_blocks;  // after step 0's decisions
+
+  // All of these are about step `n`, 0 <= n < num_steps.
+  [[nodiscard]] SimTime start_of(std::int64_t n) const;
+  [[nodiscard]] StepTime time_of(std::int64_t n) const;
+  // Blocks that it takes, if n > 0.
+  [[nodiscard]] std::int64_t taken_by(std::int64_t n) const;
+  // Blocks that the steps 1 … n take.
+  [[nodiscard]] std::int64_t taken_until(std::int64_t n) const;
+  [[nodiscard]] DeviceLedger ledger_of(std::int64_t n) const;
+  // The last step that has begun at `time`. Precondition: start <= time < end.
+  [[nodiscard]] std::int64_t step_at(SimTime time) const;
+};
+
 // A change of what one sequence's KV holds.
 struct RequestKvRecord {
   RequestId request{};
@@ -159,6 +209,11 @@ class Recorder {
   virtual void on_start(const NodeRecord&) {}
   virtual void on_step(const StepRecord&) {}
   virtual void on_usage(const UsageRecord&) {}
+  // Where takes_spans() holds, this may stand for on_step and the on_usage of each step's start;
+  // the others are called as ever.
+  virtual void on_span(const SpanRecord&) {}
+  // Whether it can do with what a span says, which names no sequences.
+  [[nodiscard]] virtual bool takes_spans() const { return false; }
   virtual void on_request_end(const RequestRecord&) {}
   // Called only where wants_request_kv() holds: it costs a call per sequence and step.
   virtual void on_request_kv(const RequestKvRecord&) {}

@@ -40,12 +40,21 @@ struct ParallelSpec {
   }
 };
 
+// How the simulation gets through steps that decide nothing: one at a time, or many at once. The
+// results are the same, to the byte.
+enum class Advance { span, step };
+template <>
+struct EnumNames<Advance> {
+  static constexpr std::array<std::string_view, 2> names{"span", "step"};
+};
+
 struct EngineSpec {
   PolicySpec policy;
   KvCacheSpec kv_cache;
   MemorySpec memory;
   std::optional<Tokens> max_model_len;
   ParallelSpec parallel;
+  Advance advance = Advance::span;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -55,6 +64,9 @@ struct EngineSpec {
     v.field("max_model_len", self.max_model_len, between(Tokens{2}, Tokens{1'000'000'000}),
             "longest prompt + output; null: the model's");
     v.field("parallel", self.parallel, "how the model is spread over GPUs");
+    v.field("advance", self.advance,
+            "span: simulate many equal steps at once where the rules allow it; step: one by one, "
+            "with the same results");
   }
 };
 

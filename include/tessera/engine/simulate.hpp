@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <variant>
 
 #include "tessera/core/diagnostic.hpp"
@@ -18,6 +19,10 @@ namespace tessera {
 // The KV manager of each engine, empty, on the pool of `plan`.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario,
                                                      const MemoryPlan& plan);
+
+// Why the run advances step by step though many steps at once would be faster, in a few words;
+// empty where it does not. Precondition: as of simulate().
+[[nodiscard]] std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder);
 
 // Simulates until every request has ended. Precondition: the scenario is valid (load_scenario, or
 // as careful); its memory plan fits. Throws InvariantViolation where the simulator itself errs.

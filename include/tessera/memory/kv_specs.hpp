@@ -31,8 +31,6 @@ struct KvTraits {
   bool batch_shaped = false;
   // It keeps nothing between steps: each step computes its sequences from their first token.
   bool keeps_nothing = false;
-  // What it does in a step does not follow from the step before: no span of steps sums up.
-  bool one_step_at_a_time = false;
 };
 
 // How much a contiguous reservation holds: the context limit; the prompt and the output rounded up
@@ -139,9 +137,7 @@ struct ConcatKvSpec {
             "dynamic: an old tensor dies when its new one is filled; tuple: when the step ends");
     CudaCachingSpec::describe(self.allocator, v);
   }
-  [[nodiscard]] KvTraits traits() const {
-    return {.batch_shaped = true, .one_step_at_a_time = true};
-  }
+  [[nodiscard]] KvTraits traits() const { return {.batch_shaped = true}; }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
@@ -160,7 +156,7 @@ struct StaticCacheKvSpec {
     CudaCachingSpec::describe(self.allocator, v);
   }
   [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = true, .batch_shaped = true, .one_step_at_a_time = true};
+    return {.reserves_at_admission = true, .batch_shaped = true};
   }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
@@ -198,9 +194,7 @@ struct CellsKvSpec {
             "n_parallel: so many sequences at once, each with its share of the cells to itself; "
             "null: all share all");
   }
-  [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = slots.has_value(), .one_step_at_a_time = true};
-  }
+  [[nodiscard]] KvTraits traits() const { return {.reserves_at_admission = slots.has_value()}; }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return num_cells; }
 };
@@ -227,7 +221,7 @@ struct VirtualKvSpec {
             "a sequence that may fill its pages within so many tokens is given the next ones in "
             "the background, which takes no time; 0: never");
   }
-  [[nodiscard]] KvTraits traits() const { return {.one_step_at_a_time = true}; }
+  [[nodiscard]] KvTraits traits() const { return {}; }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
@@ -240,7 +234,7 @@ struct NoKvSpec {
   template <class Self, class Visitor>
   static void describe(Self& /*self*/, Visitor& /*v*/) {}
   [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = true, .keeps_nothing = true, .one_step_at_a_time = true};
+    return {.reserves_at_admission = true, .keeps_nothing = true};
   }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{0}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }

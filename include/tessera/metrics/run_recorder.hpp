@@ -36,6 +36,8 @@ class RunRecorder final : public Recorder {
   void on_start(const NodeRecord& record) override;
   void on_step(const StepRecord& record) override;
   void on_usage(const UsageRecord& record) override;
+  void on_span(const SpanRecord& span) override;
+  [[nodiscard]] bool takes_spans() const override;
   void on_request_end(const RequestRecord& record) override;
   void on_request_kv(const RequestKvRecord& record) override;
   [[nodiscard]] bool wants_request_kv() const override;

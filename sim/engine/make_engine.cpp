@@ -1,0 +1,31 @@
+// Which engine a scenario gets.
+#include "sim/engine/engine.hpp"
+#include "sim/engine/serving_engine.hpp"
+#include "sim/engine/span_engine.hpp"
+#include "tessera/core/contract.hpp"
+#include "tessera/engine/simulate.hpp"
+
+namespace tessera {
+
+std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder) {
+  if (scenario.engine.advance == Advance::step) {
+    return "engine.advance is step";
+  }
+  if (!recorder.takes_spans()) {
+    return "what is recorded names the sequences of every step";
+  }
+  const auto plan = plan_memory(scenario);
+  TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
+                    "a scenario that is simulated fits its device");
+  return why_not_in_spans(scenario, std::get<MemoryPlan>(plan));
+}
+
+std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
+                                           const MemoryPlan& plan, Recorder& recorder) {
+  if (why_step_by_step(scenario, recorder).empty()) {
+    return make_span_engine(id, scenario, plan, recorder);
+  }
+  return std::make_unique<Engine>(id, scenario, plan, recorder);
+}
+
+}  // namespace tessera

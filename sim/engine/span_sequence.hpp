@@ -1,0 +1,58 @@
+// A sequence as the span engine knows it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
+#include "tessera/workload/request.hpp"
+
+namespace tessera {
+
+// Plain counts: this is the inner loop. Entries and blocks are those of its KV.
+struct SpanSequence {
+  enum class State : std::uint8_t { waiting, prefilling, decoding };
+
+  Request request;
+  std::int64_t output = 0;     // tokens that it will sample
+  std::int64_t generated = 0;  // sampled, as of when it last left decoding
+  State state = State::waiting;
+
+  // While it runs, its neighbours in order of admission, and its place in that order.
+  std::uint32_t before = 0;
+  std::uint32_t behind = 0;
+  std::int64_t order = 0;
+
+  // While it prefills.
+  std::int64_t entries = 0;  // written
+  std::int64_t target = 0;   // entries before it samples
+  std::int64_t chunk = 0;    // entries of this step
+  std::int64_t blocks = 0;   // that it owns
+  bool is_new = false;       // admitted in this step
+
+  // While it decodes: its entries are key + iteration before the step of that iteration.
+  std::int64_t key = 0;
+  std::int64_t event = 0;         // when it takes its last block, then when it leaves
+  bool takes_last_block = false;  // at `event`
+
+  // When what it holds was last accounted for, and the engine's clocks then.
+  SimTime since;
+  Int128 entry_clock = 0;
+  Int128 take_clock = 0;
+
+  // For the records.
+  std::optional<SimTime> scheduled;
+  std::optional<SimTime> first_token;
+  SimTime last_token;
+  std::int64_t num_preemptions = 0;
+  std::int64_t most_entries = 0;  // ever: what it computes below that is computed again
+  std::int64_t most_blocks = 0;
+  Int128 wasted = 0;  // ∫ of the entries that it holds room for and has not written
+
+  [[nodiscard]] std::int64_t known() const { return request.prompt.count() + generated; }
+  // Entries at its end: the last token is never written.
+  [[nodiscard]] std::int64_t final_entries() const { return request.prompt.count() + output - 1; }
+};
+
+}  // namespace tessera
