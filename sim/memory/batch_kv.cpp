@@ -33,7 +33,7 @@ BatchKv::BatchKv(const CudaCachingSpec& allocator, const KvPool& pool)
   TESSERA_INVARIANT(pool.bytes_per_token.count() % pool.tensors == 0,
                     "a token's KV is spread evenly over its tensors");
   TESSERA_INVARIANT(pool.max_model_len > Tokens{0}, "a context holds a token");
-  empty_allocator();
+  allocator_ = make_device_allocator(spec_, std::max(pool_.bytes, Bytes{1}));
 }
 
 bool BatchKv::can_ever_hold(const KvSequence& sequence) const {
@@ -84,7 +84,9 @@ Grant BatchKv::admit(const KvSequence& sequence, const Admission& admission, KvW
   if (rows_ == 0) {
     rows_ = admission.rows;
     length_ = first_length(admission.entries);
-    make_tensors();
+    for (Tensor& tensor : tensors_) {
+      tensor = allocate(tensor_bytes(rows_, length_));
+    }
     open_work(work);
   }
   promised_ = std::max(promised_, admission.entries);
@@ -105,10 +107,7 @@ Grant BatchKv::extend(SequenceId id, Tokens entries, KvWork& work) {
   }
   has_begun_ = true;
   free_old_tensors();  // of a step that wrote nothing
-  if (out_of_memory_ || !grow_tensors(entries, work)) {
-    out_of_memory_ = true;
-    return Grant::later;
-  }
+  grow_tensors(entries, work);
   length_ = promised_ = entries;
   for (const SequenceId member : members_) {
     cells_.grow(member, entries);
@@ -139,46 +138,15 @@ void BatchKv::close_batch() {
       tensor = {};
     }
   }
-  if (out_of_memory_) {
-    empty_allocator();
-  }
   rows_ = num_joined_ = num_released_ = 0;
   length_ = promised_ = Tokens{0};
-  has_begun_ = out_of_memory_ = false;
+  has_begun_ = false;
 }
 
-void BatchKv::empty_allocator() {
-  const std::optional<Bytes> memory =
-      pool_.bytes > Bytes{0} ? std::optional(pool_.bytes) : std::optional(Bytes{1});
-  allocator_ = make_device_allocator(spec_, memory);
-}
-
-// What earlier batches have left in the allocator may be in the way; emptied, it has room.
-void BatchKv::make_tensors() {
-  if (try_to_make_tensors()) {
-    return;
-  }
-  tensors_.assign(tensors_.size(), {});
-  empty_allocator();
-  const bool made = try_to_make_tensors();
-  TESSERA_INVARIANT(made, "an empty pool holds the batch that was admitted to it");
-}
-
-bool BatchKv::try_to_make_tensors() {
-  const Bytes bytes = tensor_bytes(rows_, length_);
-  for (Tensor& tensor : tensors_) {
-    const std::optional<Tensor> made = allocate(bytes);
-    if (!made) {
-      return false;
-    }
-    tensor = *made;
-  }
-  return true;
-}
-
-std::optional<BatchKv::Tensor> BatchKv::allocate(Bytes bytes) {
+BatchKv::Tensor BatchKv::allocate(Bytes bytes) {
   const std::optional<Allocation> memory = allocator_->allocate(bytes);
-  return memory ? std::optional(Tensor{*memory, bytes}) : std::nullopt;
+  TESSERA_INVARIANT(memory.has_value(), "a batch that was opened can grow to its end");
+  return {*memory, bytes};
 }
 
 void BatchKv::free(const Tensor& tensor) {
@@ -219,18 +187,6 @@ Bytes BatchKv::segment_for(Bytes tensor) const {
     return round_up(size, page) + page;  // it may begin and end inside of a page
   }
   return size < least_own_segment ? page : std::max(page, round_up(size, driver_page));
-}
-
-Bytes BatchKv::tensors_of_one_size(Bytes tensor) const {
-  const Bytes size = rounded(tensor);
-  const Bytes page = size <= largest_small ? driver_page : large_segment;
-  if (spec_.expandable_segments) {
-    return round_up(size * pool_.tensors, page);
-  }
-  if (size >= least_own_segment) {
-    return round_up(size, driver_page) * pool_.tensors;
-  }
-  return page * divide_up(Blocks{pool_.tensors}, Blocks{page / size});
 }
 
 KvUsage BatchKv::usage() const {

@@ -4,9 +4,12 @@
 //
 // The tensors lie in a device allocator of PyTorch's, whose device is the KV pool. A batch is
 // opened by its first row, for all of its rows; whoever comes after them waits for the next batch.
-// A row that is given back before the others leaves its cells behind, which are dead. When the
-// allocator has run out of memory in mid-batch, the batch must be given up, and the next one finds
-// the allocator emptied (torch.cuda.empty_cache()).
+// A row that is given back before the others leaves its cells behind, which are dead.
+//
+// A batch is opened only if it can grow to its end, whatever earlier batches have left in the
+// allocator: if the pool holds a segment for every tensor that is live at once. Then no batch has
+// ever made a longer segment than its share of the pool; live tensors pin at most one segment each;
+// and all others go back to the driver before memory runs out.
 #pragma once
 
 #include <cstdint>
@@ -49,9 +52,6 @@ class BatchKv : public KvCache {
  protected:
   // What the driver gives for a tensor of this many bytes that has a segment for itself, at most.
   [[nodiscard]] Bytes segment_for(Bytes tensor) const;
-  // What the driver gives, at most, for all tensors of a batch when each is of this many bytes and
-  // the allocator was empty.
-  [[nodiscard]] Bytes tensors_of_one_size(Bytes tensor) const;
   [[nodiscard]] const KvPool& settings() const { return pool_; }
   // Rows and the length of their tensors, of the open batch.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
@@ -67,8 +67,7 @@ class BatchKv : public KvCache {
     Bytes asked{0};
   };
   [[nodiscard]] std::vector<Tensor>& tensors() { return tensors_; }
-  // Allocates a tensor; nothing when memory has run out.
-  [[nodiscard]] std::optional<Tensor> allocate(Bytes bytes);
+  [[nodiscard]] Tensor allocate(Bytes bytes);
   void free(const Tensor& tensor);
   // Keeps an old tensor until the step has run: a duplicate of what its new one holds.
   void keep_until_the_step_has_run(const Tensor& tensor);
@@ -77,10 +76,10 @@ class BatchKv : public KvCache {
  private:
   // The length that tensors are made with for rows of so many entries.
   [[nodiscard]] virtual Tokens first_length(Tokens entries) const = 0;
-  // What the allocator, empty at first, may need at most for a batch until it is `length` long.
+  // What the allocator may need at most for a batch until it is `length` long.
   [[nodiscard]] virtual Bytes most_reserved(std::int64_t rows, Tokens length) const = 0;
-  // Makes the tensors longer. False: memory has run out half-way.
-  virtual bool grow_tensors(Tokens length, KvWork& work) = 0;
+  // Makes the tensors longer.
+  virtual void grow_tensors(Tokens length, KvWork& work) = 0;
   // Adds the work of filling new tensors with the first step's entries.
   virtual void open_work(KvWork& work) const = 0;
 
@@ -97,9 +96,6 @@ class BatchKv : public KvCache {
   [[nodiscard]] bool is_closed() const {
     return num_joined_ == rows_ || num_released_ > 0 || has_begun_;
   }
-  void make_tensors();
-  bool try_to_make_tensors();
-  void empty_allocator();
   void close_batch();
 
   CudaCachingSpec spec_;
@@ -116,7 +112,6 @@ class BatchKv : public KvCache {
   std::int64_t num_joined_ = 0;
   std::int64_t num_released_ = 0;
   bool has_begun_ = false;  // a step has run
-  bool out_of_memory_ = false;
 };
 
 }  // namespace tessera

@@ -9,8 +9,7 @@
 // all old ones. Both are there until the step has run, as duplicates.
 //
 // A tensor only grows, so that the place it leaves is soon too small for any other: reserved memory
-// runs up in steps until the allocator gives all of it back. Batches are opened only where they
-// surely fit an empty allocator: every tensor alone in its segment, one more than there are.
+// runs up in steps until the allocator gives all of it back.
 #include "sim/memory/batch_kv.hpp"
 
 namespace tessera {
@@ -32,13 +31,10 @@ class ConcatKv final : public BatchKv {
 
   void open_work(KvWork& work) const override { work.copied += batch_bytes(length()); }
 
-  bool grow_tensors(Tokens longer, KvWork& work) override {
+  void grow_tensors(Tokens longer, KvWork& work) override {
     const Bytes bytes = tensor_bytes(rows(), longer);
     for (Tensor& tensor : tensors()) {
-      const std::optional<Tensor> made = allocate(bytes);
-      if (!made) {
-        return false;
-      }
+      const Tensor made = allocate(bytes);
       work.copied += bytes;
       const bool is_last = &tensor == &tensors().back();
       if (form_ == CacheForm::tuple || is_last) {
@@ -46,9 +42,8 @@ class ConcatKv final : public BatchKv {
       } else {
         free(tensor);
       }
-      tensor = *made;
+      tensor = made;
     }
-    return true;
   }
 
   CacheForm form_;

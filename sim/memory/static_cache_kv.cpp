@@ -21,14 +21,14 @@ class StaticCacheKv final : public BatchKv {
  private:
   [[nodiscard]] Tokens first_length(Tokens /*entries*/) const override { return row_; }
 
-  // Tensors of one size fill segments of the allocator without a gap but each segment's tail.
   [[nodiscard]] Bytes most_reserved(std::int64_t rows, Tokens length) const override {
-    return tensors_of_one_size(tensor_bytes(rows, length));
+    return segment_for(tensor_bytes(rows, length)) * settings().tensors;
   }
 
   void open_work(KvWork& /*work*/) const override {}
 
-  bool grow_tensors(Tokens /*longer*/, KvWork& /*work*/) override { return false; }
+  // Whoever fits has room from the start.
+  void grow_tensors(Tokens /*longer*/, KvWork& /*work*/) override {}
 
   Tokens row_;
 };

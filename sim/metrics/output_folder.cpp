@@ -40,7 +40,7 @@ fs::path without_trailing_slash_or_link(fs::path path) {
   return path;
 }
 
-constexpr std::array<std::string_view, 14> own_names{
+constexpr std::array<std::string_view, 15> own_names{
     "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
     "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
     "scenario.yaml", "trace.json",     "runs",         "pictures"};

@@ -3,9 +3,6 @@
 // output has ended; only then do all of them leave, and the next batch is formed.
 // A batch takes in only requests whose common padded length stays within the context limit, first
 // come first served, so that no output is cut by its neighbours.
-// A batch that runs out of memory half-way (a KV cache that is concatenated, in an allocator that
-// earlier batches left fragmented) is given up: its requests go back to the head of the queue, to
-// be computed again.
 #include <algorithm>
 #include <deque>
 
@@ -57,18 +54,13 @@ class Static final : public BatchPolicy {
     Tokens output{0};  // the longest
   };
 
-  // Tokens that it is still to sample.
-  [[nodiscard]] static Tokens left_of(const Sequence& sequence) {
-    return sequence.output - sequence.generated;
-  }
-
   // The most requests from the head of the queue whose padded rows fit the context and the pool,
   // which is empty between batches.
   [[nodiscard]] BatchSize next_batch(const StepBuilder& builder) const {
     BatchSize batch;
     for (const Sequence* sequence : waiting_) {
       const BatchSize larger{batch.rows + 1, std::max(batch.prompt, sequence->known()),
-                             std::max(batch.output, left_of(*sequence))};
+                             std::max(batch.output, sequence->output)};
       const bool alone = larger.rows == 1;
       const bool fits = larger.rows <= max_num_seqs_ &&
                         larger.prompt + larger.output <= max_model_len_ &&
@@ -89,7 +81,7 @@ class Static final : public BatchPolicy {
       const StepBuilder::Terms terms{.tokens = sequence.known(),
                                      .must_fit = sequence.known(),
                                      .left_padding = batch.prompt - sequence.known(),
-                                     .trailing_padding = batch.output - left_of(sequence),
+                                     .trailing_padding = batch.output - sequence.output,
                                      .rows = static_cast<std::int64_t>(batch.rows)};
       const Grant grant = builder.admit(sequence, terms);
       TESSERA_INVARIANT(grant == Grant::ok, "a static batch that fits is admitted whole");
@@ -100,25 +92,13 @@ class Static final : public BatchPolicy {
 
   void continue_batch(StepBuilder& builder) {
     for (Sequence* row : rows_) {
-      const Grant grant =
-          row->finished() ? builder.schedule_dead_row(*row) : builder.schedule(*row, Tokens{1});
-      if (grant != Grant::ok) {
-        TESSERA_INVARIANT(builder.is_empty(), "a batch grows as one, or not at all");
-        give_up(builder);
-        return;
+      if (row->finished()) {
+        builder.schedule_dead_row(*row);
+        continue;
       }
+      const Grant grant = builder.schedule(*row, Tokens{1});
+      TESSERA_INVARIANT(grant == Grant::ok, "a reservation holds its sequence to the end");
     }
-  }
-
-  // Those that have ended leave when this step, which computes nothing, has run.
-  void give_up(StepBuilder& builder) {
-    for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
-      if (!(*row)->finished()) {
-        builder.preempt(**row);
-        waiting_.push_front(*row);
-      }
-    }
-    std::erase_if(rows_, [](const Sequence* row) { return !row->finished(); });
   }
 
   std::size_t max_num_seqs_;

@@ -96,9 +96,10 @@ bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
   return fits;
 }
 
-Grant StepBuilder::schedule_dead_row(Sequence& sequence) {
+void StepBuilder::schedule_dead_row(Sequence& sequence) {
   TESSERA_INVARIANT(sequence.finished(), "a dead row's sequence has ended");
-  return schedule_as(sequence, Tokens{1}, EntryKind::dead_row);
+  const Grant grant = schedule_as(sequence, Tokens{1}, EntryKind::dead_row);
+  TESSERA_INVARIANT(grant == Grant::ok, "a static batch reserves its rows whole");
 }
 
 Tokens StepBuilder::preempt(Sequence& sequence) {

@@ -160,8 +160,7 @@ class KvCache {
   [[nodiscard]] virtual Grant could_admit(const KvSequence& sequence,
                                           const Admission& admission) const = 0;
   // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing
-  // changed; but a batch-shaped manager has then run out of memory half-way, and all rows of its
-  // batch must be released.
+  // changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
   // All of a step's memory has been asked for: adds the work that the step causes as a whole.
   virtual void settle(KvWork& /*work*/) const {}

@@ -27,7 +27,7 @@ struct KvTraits {
   // It can move a sequence's KV to host memory and back.
   bool swaps = false;
   // Its sequences are the rows of one batch, which share tensors: they come in one step, grow
-  // together, and leave together.
+  // together, and leave together. A batch that it has opened can always grow to its end.
   bool batch_shaped = false;
   // It keeps nothing between steps: each step computes its sequences from their first token.
   bool keeps_nothing = false;

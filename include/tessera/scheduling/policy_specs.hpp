@@ -28,8 +28,7 @@ struct PolicyTraits {
   bool uses_cached_prefixes = false;
   // It moves victims to host memory.
   bool swaps = false;
-  // Its sequences are the rows of a padded batch, which come and leave together; it gives a batch
-  // up that runs out of memory.
+  // Its sequences are the rows of a padded batch, which come and leave together.
   bool pads_batches = false;
   // vLLM v1 keeps KV block 0 for itself.
   bool null_block = false;

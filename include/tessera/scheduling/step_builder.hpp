@@ -44,7 +44,7 @@ class StepBuilder {
   Grant schedule_chunk(Sequence& sequence, Tokens tokens);
 
   // A row of a static batch whose sequence has ended goes on for one token, without a result.
-  Grant schedule_dead_row(Sequence& sequence);
+  void schedule_dead_row(Sequence& sequence);
 
   // Takes all KV from a running sequence; it will be computed again from the start. If it was
   // scheduled in this step, its entry is withdrawn and its tokens are returned, to be budgeted
