@@ -54,6 +54,7 @@ std::vector<Override> overrides_of(const GivenOptions& given) {
   };
   shortcut("gpu", "hardware.gpu");
   shortcut("model", "model");
+  shortcut("overheads", "engine.overheads");
   if (const auto text = given.text("precision")) {
     overrides.push_back({"precision", precision_mapping(*text)});
   }
@@ -73,8 +74,17 @@ LoadedScenario loaded_by(const GivenOptions& given) {
   return text.load_step(overrides_of(given));
 }
 
-StepQuestion question_of(const GivenOptions& given, const ModelSpec& model) {
+// A cache that is copied whenever it grows, by the scenario's manager or as the engine does it.
+CacheUse usual_cache(const Scenario& scenario) {
+  if (scenario.model.kind == ModelKind::encoder) {
+    return CacheUse::off;
+  }
+  return scenario.engine.overheads.concatenates ? CacheUse::concat : CacheUse::on;
+}
+
+StepQuestion question_of(const GivenOptions& given, const Scenario& scenario) {
   StepQuestion question;
+  const ModelSpec& model = scenario.model;
   const bool encoder = model.kind == ModelKind::encoder;
   question.phase = named(given, "phase", encoder ? Phase::prefill : Phase::decode);
   question.batch = given.number("batch", 1, most_sequences).value_or(1);
@@ -97,8 +107,9 @@ StepQuestion question_of(const GivenOptions& given, const ModelSpec& model) {
     question.context = Tokens{past.value_or(0)};
     question.new_tokens = Tokens{fresh.value_or(usual_tokens)};
   }
-  question.kv_cache = named(given, "kv-cache", encoder ? CacheUse::off : CacheUse::on);
-  if (encoder && (question.kv_cache == CacheUse::on || question.context > Tokens{0})) {
+  question.kv_cache = named(given, "kv-cache", usual_cache(scenario));
+  question.kv_format = scenario.precision.kv_cache;
+  if (encoder && (question.kv_cache != CacheUse::off || question.context > Tokens{0})) {
     throw WrongUsage("'" + model.name + "' is an encoder and keeps no keys and values");
   }
   const double each = static_cast<double>((question.context + question.new_tokens).count());
@@ -120,8 +131,8 @@ void refuse_shards(const GivenOptions& given, const Scenario& scenario) {
 ExplainedStep explained(const Scenario& scenario, const StepQuestion& question, StepExtent extent) {
   const bool whole = extent == StepExtent::step;
   const ModelSpec model = whole ? scenario.model : one_layer(scenario.model);
-  const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, model, scenario.precision);
+  const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, model, scenario.precision,
+                                    RankPlace{}, scenario.engine.overheads);
   return {question,
           whole ? explain(*cost, question, model) : explain_layer(*cost, question, model)};
 }
@@ -148,6 +159,7 @@ VerbOptions explain_options() {
   });
   options.value("gpu", "GPU", "--set hardware.gpu=GPU")
       .value("model", "MODEL", "--set model=MODEL")
+      .value("overheads", "ENGINE", "--set engine.overheads=ENGINE")
       .value("precision", "FORMAT", "fp32, fp16 or bf16, or 'weights=int8,compute=fp16' (fp16)")
       .value("weights", "FORMAT", "--set precision.weights=FORMAT")
       .value("kv", "FORMAT", "--set precision.kv_cache=FORMAT")
@@ -161,7 +173,9 @@ VerbOptions explain_options() {
       .value("new-tokens", "N", "prefill: tokens that each sequence computes (512)")
       .value("tp", "N", "devices that share every layer (the scenario's)")
       .flag("layer", "one layer alone")
-      .value("kv-cache", "on|off", "only with, or only without it (CSV: on)")
+      .value("kv-cache", "on|off|concat",
+             "only with, or only without it, or copied by every decode (CSV: on; concat where the "
+             "overheads say so)")
       .value("format", "FORMAT", "table, csv or json (table)");
   return options;
 }
@@ -175,7 +189,7 @@ int explain_verb(const Invocation& invocation) {
   const LoadedScenario loaded = loaded_by(*given);
   const Scenario& scenario = loaded.scenario;
   refuse_shards(*given, scenario);
-  const StepQuestion question = question_of(*given, scenario.model);
+  const StepQuestion question = question_of(*given, scenario);
   const StepExtent extent = given->has("layer") ? StepExtent::layer : StepExtent::step;
   std::vector<ExplainedStep> steps{explained(scenario, question, extent)};
   const bool both = !given->has("kv-cache") && scenario.model.kind == ModelKind::decoder &&

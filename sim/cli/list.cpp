@@ -43,9 +43,10 @@ struct Catalogue {
   std::vector<Listing> (*listings)();
 };
 
-constexpr std::array<Catalogue, 6> catalogues{{
+constexpr std::array<Catalogue, 7> catalogues{{
     {"gpus", list_gpus},
     {"models", list_models},
+    {"overheads", list_overheads},
     {"policies", list_policies},
     {"kv_managers", list_kv_managers},
     {"allocators", list_allocators},
@@ -86,7 +87,7 @@ const Catalogue& find_catalogue(const std::string& name) {
 
 VerbOptions list_options() {
   return VerbOptions({
-      .synopsis = "tessera list [gpus|models|policies|kv_managers|allocators|traces]",
+      .synopsis = "tessera list [gpus|models|overheads|policies|kv_managers|allocators|traces]",
       .about = "Names the presets and kinds that a scenario may use; all of them without argument.",
       .examples = "  tessera list gpus\n  tessera list policies\n",
   });

@@ -3,41 +3,15 @@
 #include "tessera/report/report.hpp"
 
 #include <filesystem>
-#include <fstream>
 
 #include "sim/cli/options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
+#include "sim/cli/whole_file.hpp"
 #include "tessera/config/load.hpp"
-#include "tessera/metrics/output_folder.hpp"
 
 namespace tessera {
-namespace {
-
 namespace fs = std::filesystem;
-
-// The page appears whole or not at all.
-void write_page(const fs::path& file, const std::string& page) {
-  fs::path partial = file;
-  partial += ".partial";
-  std::error_code error;
-  {
-    std::ofstream stream(partial, std::ios::binary);
-    stream << page;
-    stream.close();
-    if (!stream) {
-      fs::remove(partial, error);
-      throw OutputFailed("cannot write " + file.string());
-    }
-  }
-  fs::rename(partial, file, error);
-  if (error) {
-    fs::remove(partial, error);
-    throw OutputFailed("cannot write " + file.string());
-  }
-}
-
-}  // namespace
 
 VerbOptions report_options() {
   VerbOptions options({
@@ -63,10 +37,8 @@ int report_verb(const Invocation& invocation) {
   const fs::path folder = given->positionals().front();
   const auto named = given->text("output");
   const fs::path file = named ? fs::path(*named) : folder / "report.html";
-  if (named && fs::exists(file) && !given->has("force")) {
-    throw OutputExists(file.string() + " exists; --force replaces it");
-  }
-  write_page(file, make_report(folder));
+  const bool replaces = !named || given->has("force");
+  write_whole_file(file, make_report(folder), replaces ? IfExists::replace : IfExists::refuse);
   if (!given->has("quiet")) {
     print("The report is " + file.string() + "\n");
   }

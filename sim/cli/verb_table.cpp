@@ -8,7 +8,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<Verb, 9> verbs{{
+constexpr std::array<Verb, 10> verbs{{
     {"run", "simulate one scenario", run_options, run_verb},
     {"sweep", "simulate every combination of some values", sweep_options, sweep_verb},
     {"report", "one HTML page about a run or a sweep", report_options, report_verb},
@@ -19,6 +19,7 @@ constexpr std::array<Verb, 9> verbs{{
     {"explain", "FLOPs, bytes and time of each operation of one step", explain_options,
      explain_verb},
     {"replay", "run an allocation trace through a device allocator", replay_options, replay_verb},
+    {"calibrate", "fit a GPU's constants to measurements", calibrate_options, calibrate_verb},
     {"list", "name the presets and kinds that a scenario may use", list_options, list_verb},
     {"schema", "print the JSON Schema of scenarios, for editors", schema_options, schema_verb},
 }};

@@ -52,6 +52,8 @@ struct Verb {
 [[nodiscard]] int explain_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions replay_options();
 [[nodiscard]] int replay_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions calibrate_options();
+[[nodiscard]] int calibrate_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions list_options();
 [[nodiscard]] int list_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions schema_options();

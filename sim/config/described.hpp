@@ -43,6 +43,7 @@ inline constexpr bool is_variant<std::variant<Specs...>> = true;
 
 // Specs that may be named: `gpu: t4`, or refined: {preset: t4, memory: 14 GiB}.
 template <class T>
-inline constexpr bool has_presets = std::is_same_v<T, GpuSpec> || std::is_same_v<T, ModelSpec>;
+inline constexpr bool has_presets = std::is_same_v<T, GpuSpec> || std::is_same_v<T, ModelSpec> ||
+                                    std::is_same_v<T, EngineOverheads>;
 
 }  // namespace tessera

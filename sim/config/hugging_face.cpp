@@ -106,6 +106,22 @@ class Entries {
   Diagnostics found_;
 };
 
+// Transformers' names of activation functions. Kernels differ, parameters and FLOPs do not: one
+// that is not known here counts as one kernel.
+ActivationKind read_activation(Entries& entries, std::string_view key, ActivationKind otherwise) {
+  const std::string name = entries.text(key).value_or("");
+  if (name.empty()) {
+    return otherwise;
+  }
+  if (name == "gelu_new" || name == "gelu_fast") {
+    return ActivationKind::gelu_tanh;
+  }
+  if (name == "relu") {
+    return ActivationKind::relu;
+  }
+  return name == "silu" || name == "swish" ? ActivationKind::silu : ActivationKind::gelu;
+}
+
 // What every learned-position model with plain MLPs and biases everywhere has in common.
 ModelSpec with_biases_and_layer_norms() {
   ModelSpec model;
@@ -142,6 +158,8 @@ ModelSpec read_gpt2(Entries& entries) {
   model.vocabulary = entries.size("vocab_size");
   model.positions = entries.size("n_positions", most_positions);
   model.intermediate = entries.optional_size("n_inner").value_or(0);
+  model.activation = read_activation(entries, "activation_function", ActivationKind::gelu_tanh);
+  model.fused_qkv = true;
   model.tied_embeddings = entries.flag("tie_word_embeddings", true);
   refuse_cross_attention(entries);
   return model;
@@ -151,6 +169,7 @@ ModelSpec read_opt(Entries& entries) {
   ModelSpec model = with_biases_and_layer_norms();
   read_sizes(entries, model);
   model.position_offset = 2;
+  model.activation = read_activation(entries, "activation_function", ActivationKind::relu);
   model.intermediate = entries.size("ffn_dim");
   model.embedding_size = entries.optional_size("word_embed_proj_dim").value_or(0);
   const bool biases = entries.flag("enable_bias", true);
@@ -182,6 +201,7 @@ ModelSpec read_grouped(Entries& entries) {
   model.kv_heads = entries.optional_size("num_key_value_heads").value_or(0);
   model.head_size = entries.optional_size("head_dim").value_or(0);
   model.mlp = MlpKind::gated;
+  model.activation = read_activation(entries, "hidden_act", ActivationKind::silu);
   model.tied_embeddings = entries.flag("tie_word_embeddings", false);
   return model;
 }
@@ -225,6 +245,7 @@ ModelSpec read_phi(Entries& entries) {
   ModelSpec model = with_biases_and_layer_norms();
   read_sizes(entries, model);
   model.position = PositionKind::rotary;
+  model.activation = read_activation(entries, "hidden_act", ActivationKind::gelu_tanh);
   model.intermediate = entries.size("intermediate_size");
   model.kv_heads = entries.optional_size("num_key_value_heads").value_or(0);
   model.norms_per_layer = 1;
@@ -240,6 +261,7 @@ ModelSpec read_bert(Entries& entries) {
   ModelSpec model = with_biases_and_layer_norms();
   read_sizes(entries, model);
   model.kind = ModelKind::encoder;
+  model.activation = read_activation(entries, "hidden_act", ActivationKind::gelu);
   model.intermediate = entries.size("intermediate_size");
   model.token_types = entries.optional_size("type_vocab_size").value_or(2);
   model.embedding_norm = true;

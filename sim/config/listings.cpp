@@ -61,6 +61,17 @@ std::string summary_of(const ModelSpec& model) {
   return model.kind == ModelKind::encoder ? text + ", an encoder" : text;
 }
 
+std::string summary_of(const EngineOverheads& overheads) {
+  std::string text = text_of(overheads.step) + " a step, " + text_of(overheads.sequence) +
+                     " a sequence, " + text_of(overheads.launch) + " a launch";
+  if (overheads.prefill != 1.0) {
+    const std::string& where = overheads.prefill_architecture;
+    text += "; prefills at " + text_of(overheads.prefill) + " of the GPU's rates" +
+            (where.empty() ? "" : " on " + where);
+  }
+  return text;
+}
+
 template <class T>
 std::vector<Listing> listings(const std::vector<std::string>& names,
                               T (*preset)(std::string_view)) {
@@ -98,6 +109,10 @@ std::vector<Listing> list_gpus() {
 
 std::vector<Listing> list_models() {
   return listings(model_preset_names(), model_preset);
+}
+
+std::vector<Listing> list_overheads() {
+  return listings(overheads_preset_names(), overheads_preset);
 }
 
 std::vector<Listing> list_policies() {

@@ -56,6 +56,16 @@ const std::vector<Alias>& model_aliases() {
   return aliases;
 }
 
+const std::vector<Alias>& overheads_aliases() {
+  static const std::vector<Alias> aliases = read_aliases("overheads");
+  return aliases;
+}
+
+// What a folder's presets are called in messages.
+std::string_view noun_of(std::string_view folder) {
+  return folder == "gpus" ? "gpu" : folder == "models" ? "model" : "engine.overheads";
+}
+
 std::vector<std::string> names_in(std::string_view folder, const std::vector<Alias>& aliases) {
   std::vector<std::string> names;
   const std::string start = std::string(folder) + "/";
@@ -79,8 +89,7 @@ T read_preset(std::string_view folder, std::string_view name, const std::vector<
   const std::string id(alias == aliases.end() ? name : std::string_view(alias->stands_for));
   const auto text = find_text(std::string(folder) + "/" + id);
   if (!text) {
-    throw WrongUsage(unknown_name("preset", name, folder == "gpus" ? "gpu" : "model",
-                                  names_in(folder, aliases)));
+    throw WrongUsage(unknown_name("preset", name, noun_of(folder), names_in(folder, aliases)));
   }
   const std::string file = std::string(folder) + "/" + id + ".yaml";
   Problems problems;
@@ -106,6 +115,10 @@ std::vector<std::string> model_preset_names() {
   return names_in("models", model_aliases());
 }
 
+std::vector<std::string> overheads_preset_names() {
+  return names_in("overheads", overheads_aliases());
+}
+
 std::string_view embedded_text(std::string_view id) {
   const auto text = find_text(id);
   TESSERA_INVARIANT(text.has_value(), "the program carries the preset that it asks for");
@@ -118,6 +131,10 @@ GpuSpec gpu_preset(std::string_view name) {
 
 ModelSpec model_preset(std::string_view name) {
   return read_preset<ModelSpec>("models", name, model_aliases(), model_shape());
+}
+
+EngineOverheads overheads_preset(std::string_view name) {
+  return read_preset<EngineOverheads>("overheads", name, overheads_aliases(), overheads_shape());
 }
 
 }  // namespace tessera

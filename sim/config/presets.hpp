@@ -7,9 +7,10 @@
 
 namespace tessera {
 
-// Every name that `gpu:` and `model:` take, aliases included, sorted.
+// Every name that `gpu:`, `model:` and `overheads:` take, aliases included, sorted.
 [[nodiscard]] std::vector<std::string> gpu_preset_names();
 [[nodiscard]] std::vector<std::string> model_preset_names();
+[[nodiscard]] std::vector<std::string> overheads_preset_names();
 
 // The text of an embedded file. Precondition: there is one ("default").
 [[nodiscard]] std::string_view embedded_text(std::string_view id);

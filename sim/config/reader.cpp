@@ -54,4 +54,9 @@ void read_base(const Node& mapping, ModelSpec& out, std::string_view path, ReadC
   }
 }
 
+void read_base(const Node& mapping, EngineOverheads& out, std::string_view /*path*/,
+               ReadContext /*context*/) {
+  read_preset_into(mapping, out, overheads_preset_names(), overheads_preset);
+}
+
 }  // namespace tessera

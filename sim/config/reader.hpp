@@ -22,6 +22,8 @@ struct ReadContext {
 // Starts `out` from the preset or the Hugging Face file that `mapping` names, if it names one.
 void read_base(const Node& mapping, GpuSpec& out, std::string_view path, ReadContext context);
 void read_base(const Node& mapping, ModelSpec& out, std::string_view path, ReadContext context);
+void read_base(const Node& mapping, EngineOverheads& out, std::string_view path,
+               ReadContext context);
 
 enum class Outcome { read, refused };
 

@@ -5,6 +5,7 @@
 #include "sim/config/described.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/to_node.hpp"
+#include "tessera/config/calibration.hpp"
 
 namespace tessera {
 namespace {
@@ -99,6 +100,9 @@ Shape described_shape() {
   } else if constexpr (std::is_same_v<T, ModelSpec>) {
     shape.shorthand = Shorthand::preset_name;
     shape.bases = {preset_field(model_preset_names()), hugging_face_field()};
+  } else if constexpr (std::is_same_v<T, EngineOverheads>) {
+    shape.shorthand = Shorthand::preset_name;
+    shape.bases = {preset_field(overheads_preset_names())};
   } else if constexpr (std::is_same_v<T, LatencyLimit>) {
     shape.shorthand = Shorthand::limit_on_each;
   } else if constexpr (std::is_same_v<T, SeriesSpec>) {
@@ -188,6 +192,16 @@ const Shape& gpu_shape() {
 
 const Shape& model_shape() {
   static const Shape shape = shape_of<ModelSpec>();
+  return shape;
+}
+
+const Shape& overheads_shape() {
+  static const Shape shape = shape_of<EngineOverheads>();
+  return shape;
+}
+
+const Shape& calibration_shape() {
+  static const Shape shape = shape_of<CalibrationSettings>();
   return shape;
 }
 

@@ -69,9 +69,13 @@ struct ShapeField {
                                            std::string_view name);
 [[nodiscard]] std::vector<std::string> names_of(const std::vector<ShapeField>& fields);
 
-// Of a whole scenario, of a GPU, of a model. Built at the first call; safe from any thread.
+// Of a whole scenario, of a GPU, of a model, of an engine's overheads. Built at the first call;
+// safe from any thread.
 [[nodiscard]] const Shape& scenario_shape();
 [[nodiscard]] const Shape& gpu_shape();
 [[nodiscard]] const Shape& model_shape();
+[[nodiscard]] const Shape& overheads_shape();
+// Of the settings of a calibration.
+[[nodiscard]] const Shape& calibration_shape();
 
 }  // namespace tessera

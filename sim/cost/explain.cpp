@@ -18,6 +18,13 @@ StepQuestion recomputing(const StepQuestion& question) {
   return whole;
 }
 
+// The cache with what the step adds, written anew.
+Bytes copied(Tokens context, const StepQuestion& question, const ModelSpec& model) {
+  return question.kv_cache == CacheUse::concat
+             ? context.count() * kv_bytes_per_token(model, question.kv_format)
+             : Bytes{0};
+}
+
 bool is_of_a_layer(const OperationTime& operation) {
   for (const Operation once :
        {Operation::embedding, Operation::lm_head, Operation::sampler, Operation::overhead}) {
@@ -86,6 +93,7 @@ StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   if (question.phase == Phase::decode) {
     shape.decode_sequences = question.batch;
     shape.decode_context = question.context * question.batch;
+    shape.work.copied = copied(shape.decode_context, question, model);
     return shape;
   }
   const std::int64_t past = question.context.count();
@@ -97,6 +105,7 @@ StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   shape.prefill_tokens = question.new_tokens * question.batch;
   shape.prefill_pairs = question.batch * (fresh * past + among_new);
   shape.prefill_context = (question.context + question.new_tokens) * question.batch;
+  shape.work.copied = copied(shape.prefill_context, question, model);
   return shape;
 }
 

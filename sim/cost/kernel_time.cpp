@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tessera/core/contract.hpp"
 
@@ -30,6 +31,36 @@ bool is_unpacked(WeightFormat format) {
 ComputeFormat unquantised(ComputeFormat format) {
   const bool integer = format == ComputeFormat::int8 || format == ComputeFormat::int4;
   return integer ? ComputeFormat::fp16 : format;
+}
+
+double norm_of(const KernelEfficiency& efficiency) {
+  switch (efficiency.roofs) {
+    case RoofRule::max:
+      return std::numeric_limits<double>::infinity();
+    case RoofRule::sum:
+      return 1.0;
+    case RoofRule::norm:
+      break;
+  }
+  return efficiency.norm;
+}
+
+// The factors at `tokens`; linear between the points, constant outside.
+EfficiencyPoint interpolate(const std::vector<EfficiencyPoint>& points, Tokens tokens) {
+  const auto above = std::find_if(points.begin(), points.end(), [&](const EfficiencyPoint& point) {
+    return point.tokens >= tokens;
+  });
+  if (above == points.begin()) {
+    return points.front();
+  }
+  if (above == points.end()) {
+    return points.back();
+  }
+  const EfficiencyPoint& below = *std::prev(above);
+  const double share = static_cast<double>((tokens - below.tokens).count()) /
+                       static_cast<double>((above->tokens - below.tokens).count());
+  return {tokens, below.compute + share * (above->compute - below.compute),
+          below.memory + share * (above->memory - below.memory)};
 }
 
 const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
@@ -65,18 +96,35 @@ Tokens Roofs::tiled(Tokens tokens) const {
   return tokens > tile_from ? round_up(tokens, token_tile) : tokens;
 }
 
-Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, Bandwidth bandwidth) {
+OperationWork Roofs::at_tokens(const OperationWork& work, Tokens tokens) const {
+  if (by_tokens.empty()) {
+    return work;
+  }
+  const EfficiencyPoint factors = interpolate(by_tokens, tokens);
+  return {work.flops / factors.compute, work.weight_bytes / factors.memory,
+          work.activation_bytes / factors.memory, work.kernels};
+}
+
+Roofs roofs_of(const KernelEfficiency& efficiency, Flops peak, const GpuSpec& gpu) {
+  const Bandwidth bandwidth = gpu.memory_bandwidth;
   TESSERA_INVARIANT(peak > Flops{0.0} && bandwidth > Bandwidth{0.0},
                     "the card has the arithmetic that a scenario asks for");
   const double bytes_per_second = bandwidth.value() * efficiency.memory;
-  return {peak.value() * efficiency.compute,
-          bytes_per_second,
-          bytes_per_second,
-          efficiency.norm,
-          efficiency.launch,
-          efficiency.token_tile,
-          efficiency.tile_from,
-          efficiency.sequence};
+  const bool has_cache = efficiency.cached > 0.0;
+  Roofs roofs;
+  roofs.flops_per_second = peak.value() * efficiency.compute;
+  roofs.bytes_per_second = bytes_per_second;
+  roofs.weight_bytes_per_second = bytes_per_second;
+  roofs.cached_bytes_per_second =
+      has_cache ? bandwidth.value() * efficiency.cached : bytes_per_second;
+  roofs.cached_bytes = has_cache ? static_cast<double>(gpu.l2_cache.count()) : 0.0;
+  roofs.norm = norm_of(efficiency);
+  roofs.launch = efficiency.launch;
+  roofs.token_tile = efficiency.token_tile;
+  roofs.tile_from = efficiency.tile_from;
+  roofs.sequence = efficiency.sequence;
+  roofs.by_tokens = efficiency.by_tokens;
+  return roofs;
 }
 
 double combine(double compute, double memory, double norm) {
@@ -90,13 +138,21 @@ double combine(double compute, double memory, double norm) {
 
 StepTime kernel_time(const OperationWork& work, const Roofs& roofs) {
   const double compute = work.flops / roofs.flops_per_second;
+  const double cached =
+      std::min(work.activation_bytes, static_cast<double>(work.kernels) * roofs.cached_bytes);
   const double memory = work.weight_bytes / roofs.weight_bytes_per_second +
-                        work.activation_bytes / roofs.bytes_per_second;
+                        cached / roofs.cached_bytes_per_second +
+                        (work.activation_bytes - cached) / roofs.bytes_per_second;
   const Duration time = Duration::from_seconds(combine(compute, memory, roofs.norm));
   StepTime parts;
   parts.overhead = roofs.launch * work.kernels;
   (compute > memory ? parts.compute : parts.memory) = time;
   return parts;
+}
+
+double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu) {
+  const std::string& where = overheads.prefill_architecture;
+  return where.empty() || where == gpu.architecture ? overheads.prefill : 1.0;
 }
 
 Bound greatest_part(const StepTime& time) {
@@ -114,23 +170,31 @@ Bound greatest_part(const StepTime& time) {
   return bound;
 }
 
-GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision) {
-  const auto roofs = [&gpu](const KernelEfficiency& efficiency, Flops peak) {
-    return roofs_of(efficiency, peak, gpu.memory_bandwidth);
+GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision,
+                   const EngineOverheads& overheads) {
+  const auto roofs = [&](const KernelEfficiency& efficiency, Flops peak) {
+    Roofs result = roofs_of(efficiency, peak, gpu);
+    result.launch = Duration::from_seconds(result.launch.to_seconds() * overheads.intercepts);
+    return result;
   };
   const ComputeFormat whole = unquantised(precision.compute);
   layers = roofs(products_of(gpu, precision.compute), peak_rate(gpu, precision.compute));
   if (is_unpacked(precision.weights)) {
-    layers.weight_bytes_per_second *= gpu.dequantisation;
+    layers.weight_bytes_per_second *= overheads.dequantisation.value_or(gpu.dequantisation);
   }
   head = roofs(products_of(gpu, whole), peak_rate(gpu, whole));
-  prefill_attention = roofs(gpu.attention_prefill, peak_rate(gpu, whole));
+  const bool single = whole == ComputeFormat::fp32;
+  prefill_attention =
+      roofs(single ? gpu.attention_prefill_fp32 : gpu.attention_prefill, peak_rate(gpu, whole));
+  prefill_attention.flops_per_second *= prefill_factor(overheads, gpu);
   decode_attention = roofs(gpu.attention_decode, peak_rate(gpu, whole));
   norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
   rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);
   activation = roofs(gpu.elementwise.activation, gpu.peak.fp32);
   residual = roofs(gpu.elementwise.residual, gpu.peak.fp32);
   copy = roofs(gpu.elementwise.copy, gpu.peak.fp32);
+  concat = roofs(gpu.elementwise.concat, gpu.peak.fp32);
+  concat_strided = roofs(gpu.elementwise.concat_strided, gpu.peak.fp32);
 }
 
 const Roofs& GpuRoofs::of(Operation operation) const {

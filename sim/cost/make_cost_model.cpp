@@ -15,11 +15,11 @@ AffineCostSpec stage_part(AffineCostSpec spec, const ModelSpec& model, const Sha
 }
 
 // The engine's own time lies between the kernels of all layers.
-RooflineCostSpec stage_part(RooflineCostSpec spec, const ModelSpec& model, const Shard& shard) {
+EngineOverheads stage_part(EngineOverheads overheads, const ModelSpec& model, const Shard& shard) {
   const LayerShare share(model, shard);
-  spec.step_overhead = share.of(spec.step_overhead);
-  spec.sequence_overhead = share.of(spec.sequence_overhead);
-  return spec;
+  overheads.step = share.of(overheads.step);
+  overheads.sequence = share.of(overheads.sequence);
+  return overheads;
 }
 
 }  // namespace
@@ -65,12 +65,13 @@ RankPlace place_of_stage(const HardwareSpec& hardware, const ShardDegrees& degre
 
 std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
                                            const ModelSpec& model, const PrecisionSpec& precision,
-                                           const RankPlace& place) {
+                                           const RankPlace& place,
+                                           const EngineOverheads& overheads) {
   if (const auto* affine = std::get_if<AffineCostSpec>(&spec)) {
     return make_affine_model(stage_part(*affine, model, place.shard));
   }
-  return make_roofline_model(stage_part(std::get<RooflineCostSpec>(spec), model, place.shard), gpu,
-                             model, precision, place);
+  return make_roofline_model(gpu, model, precision, place,
+                             stage_part(overheads, model, place.shard));
 }
 
 }  // namespace tessera

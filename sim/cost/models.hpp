@@ -9,10 +9,10 @@
 namespace tessera {
 
 [[nodiscard]] std::unique_ptr<CostModel> make_affine_model(const AffineCostSpec& spec);
-[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec,
-                                                             const GpuSpec& gpu,
+[[nodiscard]] std::unique_ptr<CostModel> make_roofline_model(const GpuSpec& gpu,
                                                              const ModelSpec& model,
                                                              const PrecisionSpec& precision,
-                                                             const RankPlace& place);
+                                                             const RankPlace& place,
+                                                             const EngineOverheads& overheads);
 
 }  // namespace tessera

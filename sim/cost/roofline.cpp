@@ -3,8 +3,10 @@
 //
 // A step's time is a sum of integers: a function of its tokens, one of its sampling sequences, each
 // rounded once per distinct count and remembered, and prices of what attention reads.
+#include <algorithm>
 #include <vector>
 
+#include "sim/cost/as_launched.hpp"
 #include "sim/cost/attention_time.hpp"
 #include "sim/cost/kernel_time.hpp"
 #include "sim/cost/models.hpp"
@@ -65,41 +67,40 @@ double host_link(const GpuSpec& gpu) {
   return link.value();
 }
 
+// Whether a step runs one of token_operations.
 bool runs(Operation operation, const StepShape& shape) {
   return operation != Operation::kv_write || shape.writes_kv;
 }
 
 class RooflineModel final : public CostModel {
  public:
-  RooflineModel(const RooflineCostSpec& spec, const GpuSpec& gpu, const ModelSpec& model,
-                const PrecisionSpec& precision, const RankPlace& place)
-      : spec_(spec),
+  RooflineModel(const GpuSpec& gpu, const ModelSpec& model, const PrecisionSpec& precision,
+                const RankPlace& place, const EngineOverheads& overheads)
+      : overheads_(overheads),
         model_(model),
         precision_(precision),
         shard_(place.shard),
         layers_(model_of_shard(model, shard_).layers),
         rings_(model, precision, place),
-        roofs_(gpu, precision),
+        roofs_(gpu, precision, overheads),
+        slower_prefill_(1.0 / prefill_factor(overheads, gpu) - 1.0),
         attention_work_(attention_work(model, precision, shard_)),
         attention_(attention_work_, roofs_),
         page_mapping_(gpu.page_mapping),
         small_page_mapping_(gpu.small_page_mapping),
-        device_(roofs_.copy.bytes_per_second),
+        device_(roofs_.concat.bytes_per_second),
+        strided_(roofs_.concat_strided.bytes_per_second),
         link_(host_link(gpu)) {}
 
   StepTime step(const StepShape& shape) override {
-    const Tokens tokens = shape.tokens();
-    StepTime time = (shape.writes_kv ? by_tokens_ : by_tokens_without_kv_).get(tokens.count(), [&] {
-      return token_time(shape);
-    });
-    time += by_sampled_.get(shape.sampled_sequences,
-                            [&] { return sampling_time(shape.sampled_sequences); });
+    StepTime time = counts_part(shape);
+    time.overhead += launch_gap(shape, time);
     if (shape.prefill_tokens > Tokens{0}) {
       time += attention_.prefill(shape);
     }
     time += attention_.decode(shape);
     if (!(shape.work == KvWork{})) {
-      time += copy_time(shape.work);
+      time += copy_time(shape);
       time += swap_time(shape.work);
     }
     time += engine_time(shape);
@@ -113,57 +114,116 @@ class RooflineModel final : public CostModel {
   std::vector<OperationTime> operations(const StepShape& shape) override;
 
  private:
-  [[nodiscard]] StepTime operation_time(Operation operation, Tokens tokens) const;
+  // What new tokens there are: the prefills' may be computed more slowly.
+  struct NewTokens {
+    Tokens prefill{0};
+    Tokens decode{0};
+    [[nodiscard]] Tokens all() const { return prefill + decode; }
+  };
+  static NewTokens tokens_of(const StepShape& shape) {
+    return {shape.prefill_tokens, Tokens{shape.decode_sequences}};
+  }
+
+  [[nodiscard]] OperationWork work_of(Operation operation, Tokens tokens) const;
+  [[nodiscard]] OperationWork work_of(Operation operation, std::int64_t sampled) const;
+  [[nodiscard]] StepTime operation_time(Operation operation, const NewTokens& tokens) const;
   [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
+  [[nodiscard]] StepTime tokens_part(const StepShape& shape);
+  // Of all that follows from the numbers of tokens and of sampling sequences.
+  [[nodiscard]] StepTime counts_part(const StepShape& shape) {
+    StepTime time = tokens_part(shape);
+    time += by_sampled_.get(shape.sampled_sequences,
+                            [&] { return sampling_time(shape.sampled_sequences); });
+    return time;
+  }
   [[nodiscard]] StepTime token_time(const StepShape& shape) const;
   [[nodiscard]] StepTime sampling_time(std::int64_t sampled) const;
-  [[nodiscard]] StepTime copy_time(const KvWork& work) const;
+  [[nodiscard]] std::int64_t launched(const StepShape& shape) const;
+  [[nodiscard]] Duration launch_gap(const StepShape& shape, const StepTime& kernels) const;
+  [[nodiscard]] StepTime copy_time(const StepShape& shape) const;
   [[nodiscard]] StepTime swap_time(const KvWork& work) const;
   [[nodiscard]] StepTime engine_time(const StepShape& shape) const;
   [[nodiscard]] OperationTime row(Operation operation, const StepTime& time) const;
   void add_attention(const StepShape& shape, std::vector<OperationTime>& rows) const;
 
-  RooflineCostSpec spec_;
+  EngineOverheads overheads_;
   ModelSpec model_;
   PrecisionSpec precision_;
   Shard shard_;
   std::int64_t layers_;  // of the shard
   RingTime rings_;
   GpuRoofs roofs_;
+  double slower_prefill_;  // FLOPs that a prefill's tokens take in addition, as a share
   AttentionWork attention_work_;
   AttentionTime attention_;
   Duration page_mapping_;
   Duration small_page_mapping_;
   Traffic device_;
+  Traffic strided_;
   Traffic link_;
   CountMemo by_tokens_;
-  CountMemo by_tokens_without_kv_;
+  CountMemo by_prefill_tokens_;
+  CountMemo by_tokens_computed_again_;
   CountMemo by_sampled_;
 };
 
-StepTime RooflineModel::operation_time(Operation operation, Tokens tokens) const {
+OperationWork RooflineModel::work_of(Operation operation, Tokens tokens) const {
+  const OperationWork work = token_work(operation, model_, precision_, tokens, shard_);
+  return as_launched(operation, work, model_, precision_, overheads_);
+}
+
+OperationWork RooflineModel::work_of(Operation operation, std::int64_t sampled) const {
+  const OperationWork work = sampling_work(operation, model_, precision_, sampled, shard_);
+  return as_launched(operation, work, model_, precision_, overheads_);
+}
+
+StepTime RooflineModel::operation_time(Operation operation, const NewTokens& tokens) const {
   const Roofs& roofs = roofs_.of(operation);
-  OperationWork work = token_work(operation, model_, precision_, tokens, shard_);
-  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens), shard_).flops;
-  return kernel_time(work, roofs) + rings_.beside(operation, tokens);
+  OperationWork work = work_of(operation, tokens.all());
+  work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens.all()), shard_).flops;
+  if (slower_prefill_ != 0.0) {
+    const Tokens prefill = roofs.tiled(tokens.prefill);
+    work.flops +=
+        slower_prefill_ * token_work(operation, model_, precision_, prefill, shard_).flops;
+  }
+  return kernel_time(roofs.at_tokens(work, tokens.all()), roofs) +
+         rings_.beside(operation, tokens.all());
 }
 
 StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled) const {
   const Roofs& roofs = roofs_.of(operation);
   const Tokens tiled = roofs.tiled(Tokens{sampled});
-  OperationWork work = sampling_work(operation, model_, precision_, sampled, shard_);
+  OperationWork work = work_of(operation, sampled);
   work.flops = sampling_work(operation, model_, precision_, tiled.count(), shard_).flops;
-  return kernel_time(work, roofs) + rings_.beside(operation, Tokens{sampled});
+  return kernel_time(roofs.at_tokens(work, Tokens{sampled}), roofs) +
+         rings_.beside(operation, Tokens{sampled});
+}
+
+StepTime RooflineModel::tokens_part(const StepShape& shape) {
+  const NewTokens tokens = tokens_of(shape);
+  const auto work_out = [&] { return token_time(shape); };
+  if (!shape.writes_kv) {
+    return tokens.decode == Tokens{0}
+               ? by_tokens_computed_again_.get(tokens.prefill.count(), work_out)
+               : work_out();
+  }
+  if (slower_prefill_ == 0.0 || tokens.prefill == Tokens{0}) {
+    return by_tokens_.get(tokens.all().count(), work_out);
+  }
+  if (tokens.decode == Tokens{0}) {
+    return by_prefill_tokens_.get(tokens.prefill.count(), work_out);
+  }
+  return work_out();
 }
 
 StepTime RooflineModel::token_time(const StepShape& shape) const {
-  const Tokens tokens = shape.tokens();
+  const NewTokens tokens = tokens_of(shape);
   StepTime sum;
   for (const Operation operation : token_operations) {
     sum += runs(operation, shape) ? operation_time(operation, tokens) : StepTime{};
   }
   for (const Operation operation : link_operations) {
-    sum += rings_.of(operation, tokens);
+    sum += rings_.of(operation, tokens.all());
   }
   return sum;
 }
@@ -176,11 +236,40 @@ StepTime RooflineModel::sampling_time(std::int64_t sampled) const {
   return sum;
 }
 
-StepTime RooflineModel::copy_time(const KvWork& work) const {
+std::int64_t RooflineModel::launched(const StepShape& shape) const {
+  std::int64_t kernels = 0;
+  for (const Operation operation : token_operations) {
+    kernels += runs(operation, shape) ? work_of(operation, shape.tokens()).kernels : 0;
+  }
+  for (const Operation operation : sampling_operations) {
+    kernels += work_of(operation, shape.sampled_sequences).kernels;
+  }
+  const std::int64_t attentions =
+      (shape.prefill_tokens > Tokens{0} ? 1 : 0) + (shape.decode_sequences > 0 ? 1 : 0);
+  const std::int64_t copies = shape.work.copied > Bytes{0} ? 2 * layers_ : 0;
+  return kernels + attentions * attention_work_.kernels + copies;
+}
+
+// What the step waits for launches, the kernels' time without attention and copies beside them:
+// so it is a function of counts alone. Attention is then added to a step that waits, though some of
+// it could be hidden.
+Duration RooflineModel::launch_gap(const StepShape& shape, const StepTime& kernels) const {
+  if (overheads_.launch == Duration{}) {
+    return {};
+  }
+  const Duration launches = overheads_.launch * launched(shape);
+  return std::max(launches - kernels.total(), Duration{});
+}
+
+// A sequence alone is copied contiguously whatever the layout of its new keys and values.
+StepTime RooflineModel::copy_time(const StepShape& shape) const {
   StepTime parts;
-  if (work.copied > Bytes{0}) {
-    parts.memory = device_.time(2 * work.copied);
-    parts.overhead = roofs_.copy.launch * (2 * layers_);  // keys and values of every layer
+  if (shape.work.copied > Bytes{0}) {
+    const bool strided = model_.fused_qkv && overheads_.projections == Projections::separate &&
+                         shape.decode_sequences > 1;
+    const Roofs& roofs = strided ? roofs_.concat_strided : roofs_.concat;
+    parts.memory = (strided ? strided_ : device_).time(2 * shape.work.copied);
+    parts.overhead = roofs.launch * (2 * layers_);  // keys and values of every layer
   }
   return parts;
 }
@@ -193,10 +282,9 @@ StepTime RooflineModel::swap_time(const KvWork& work) const {
 
 StepTime RooflineModel::engine_time(const StepShape& shape) const {
   StepTime parts;
-  parts.overhead = spec_.step_overhead +
-                   spec_.sequence_overhead * (shape.prefill_sequences + shape.decode_sequences) +
-                   page_mapping_ * shape.work.pages_mapped +
-                   small_page_mapping_ * shape.work.small_pages_mapped;
+  parts.overhead =
+      overheads_.step + overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences) +
+      page_mapping_ * shape.work.pages_mapped + small_page_mapping_ * shape.work.small_pages_mapped;
   return parts;
 }
 
@@ -235,6 +323,7 @@ void RooflineModel::add_attention(const StepShape& shape, std::vector<OperationT
 
 std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
   std::vector<OperationTime> rows;
+  const StepTime by_counts = counts_part(shape);
   const auto add = [&](Operation operation, const StepTime& time, const OperationWork& work) {
     if (work.kernels > 0) {
       rows.push_back(row(operation, time));
@@ -246,26 +335,27 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
     if (operation == Operation::out_proj) {
       add_attention(shape, rows);
     }
-    if (!runs(operation, shape)) {
-      continue;
+    if (runs(operation, shape)) {
+      add(operation, operation_time(operation, tokens_of(shape)),
+          work_of(operation, shape.tokens()));
     }
-    add(operation, operation_time(operation, shape.tokens()),
-        token_work(operation, model_, precision_, shape.tokens(), shard_));
   }
   for (const Operation operation : link_operations) {
     add(operation, rings_.of(operation, shape.tokens()), rings_.work(operation, shape.tokens()));
   }
   for (const Operation operation : sampling_operations) {
     add(operation, operation_time(operation, shape.sampled_sequences),
-        sampling_work(operation, model_, precision_, shape.sampled_sequences, shard_));
+        work_of(operation, shape.sampled_sequences));
   }
   const double copied = 2.0 * static_cast<double>(shape.work.copied.count());
   const Bytes swapped = shape.work.swapped_in + shape.work.swapped_out;
-  add(Operation::kv_concat, copy_time(shape.work),
+  add(Operation::kv_concat, copy_time(shape),
       {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * layers_ : 0});
   add(Operation::kv_swap, swap_time(shape.work),
       {0.0, 0.0, static_cast<double>(swapped.count()), swapped > Bytes{0} ? 1 : 0});
-  add(Operation::overhead, engine_time(shape), {0.0, 0.0, 0.0, 1});
+  StepTime overhead = engine_time(shape);
+  overhead.overhead += launch_gap(shape, by_counts);
+  add(Operation::overhead, overhead, {0.0, 0.0, 0.0, 1});
   const bool prefills = shape.prefill_tokens > Tokens{0};
   const bool decodes = shape.decode_sequences > 0;
   for (OperationTime& operation : rows) {
@@ -283,11 +373,11 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
 
 }  // namespace
 
-std::unique_ptr<CostModel> make_roofline_model(const RooflineCostSpec& spec, const GpuSpec& gpu,
-                                               const ModelSpec& model,
+std::unique_ptr<CostModel> make_roofline_model(const GpuSpec& gpu, const ModelSpec& model,
                                                const PrecisionSpec& precision,
-                                               const RankPlace& place) {
-  return std::make_unique<RooflineModel>(spec, gpu, model, precision, place);
+                                               const RankPlace& place,
+                                               const EngineOverheads& overheads) {
+  return std::make_unique<RooflineModel>(gpu, model, precision, place, overheads);
 }
 
 }  // namespace tessera

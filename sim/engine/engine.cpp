@@ -56,7 +56,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       kv_(make_kv_cache(scenario, plan)),
       policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision)),
+                            scenario.precision, RankPlace{}, scenario.engine.overheads)),
       batches_in_flight_(
           static_cast<std::size_t>(traits_of(scenario.engine.policy).batches_in_flight)),
       wants_request_kv_(recorder.wants_request_kv()) {

@@ -73,9 +73,9 @@ double flops_of(const std::vector<OperationTime>& operations) {
 double sampling_flops(const std::vector<OperationTime>& operations) {
   double flops = 0.0;
   for (const OperationTime& operation : operations) {
-    const bool samples = std::any_of(
-        sampling_operations.begin(), sampling_operations.end(),
-        [&](Operation sampling) { return operation.name == name_of(sampling); });
+    const bool samples =
+        std::any_of(sampling_operations.begin(), sampling_operations.end(),
+                    [&](Operation sampling) { return operation.name == name_of(sampling); });
     flops += samples ? operation.flops : 0.0;
   }
   return flops;
@@ -100,7 +100,7 @@ GenerationRows::GenerationRows(const Scenario& scenario,
                                const std::optional<std::filesystem::path>& folder)
     : scenario_(scenario),
       cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision)) {
+                            scenario.precision, RankPlace{}, scenario.engine.overheads)) {
   if (folder) {
     file_.emplace(*folder / "generation.csv", columns);
   }
@@ -133,8 +133,7 @@ GenerationRow GenerationRows::row_of(const StepRecord& record) {
   const StepShape with = caching(record);
   row.without_cache = work_of(without, without.tokens());
   row.with_cache = work_of(with, with.tokens());
-  row.kv_cache =
-      kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache) * held.count();
+  row.kv_cache = kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache) * held.count();
   if (!is_first && row.without_cache.flops > 0.0) {
     row.repeated = repeatable_flops_ / row.without_cache.flops;
   }

@@ -43,7 +43,7 @@ fs::path without_trailing_slash_or_link(fs::path path) {
 constexpr std::array<std::string_view, 15> own_names{
     "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
     "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
-    "scenario.yaml", "trace.json",     "runs",         "pictures"};
+    "scenario.yaml", "trace.json",     "runs",         "pictures",       "generation.csv"};
 
 // Whether our manifest is there, and nothing that we do not write.
 bool holds_only_results(const fs::path& folder) {

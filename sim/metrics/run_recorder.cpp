@@ -199,7 +199,8 @@ void RunRecorder::on_span(const SpanRecord& span) {
 // Only steps.csv, request_kv.csv and trace.json name the sequences of a step.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  return state_->folder == nullptr || !(output.steps || output.request_kv || output.trace);
+  const bool by_steps = output.steps || output.request_kv || output.trace;
+  return !output.generation && (state_->folder == nullptr || !by_steps);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {

@@ -2,12 +2,12 @@
 #include <chrono>
 #include <ctime>
 
-#include "tessera/study/sha256.hpp"
 #include "tessera/core/decimal.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tessera/metrics/json_writer.hpp"
 #include "tessera/study/run.hpp"
+#include "tessera/study/sha256.hpp"
 
 namespace tessera {
 namespace {

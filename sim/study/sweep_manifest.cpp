@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "tessera/study/sha256.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
+#include "tessera/study/sha256.hpp"
 
 namespace tessera {
 

@@ -62,6 +62,7 @@ inline GpuSpec t4() {
   gpu.elementwise.activation = {0.5, 0.47, Duration::nanoseconds(5600), 64.0};
   gpu.elementwise.residual = {0.5, 0.84, Duration::nanoseconds(1100), 64.0};
   gpu.elementwise.copy = {0.5, 0.75, Duration::nanoseconds(4400), 64.0};
+  gpu.elementwise.concat = gpu.elementwise.copy;
   return gpu;
 }
 

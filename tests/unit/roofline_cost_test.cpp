@@ -163,9 +163,10 @@ TEST(RooflineCost, ContextEntersADecodeAsAnIntegerPrice) {
 }
 
 TEST(RooflineCost, AnEmptyStepTakesTheEnginesOwnTime) {
-  RooflineCostSpec spec;
-  spec.step_overhead = Duration::microseconds(123);
-  const auto cost = make_cost_model(spec, t4(), llama_7b(), PrecisionSpec{});
+  EngineOverheads overheads;
+  overheads.step = Duration::microseconds(123);
+  const auto cost = make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), PrecisionSpec{},
+                                    RankPlace{}, overheads);
   EXPECT_EQ(cost->step(StepShape{}).total(), Duration::microseconds(123));
   EXPECT_EQ(cost->step(StepShape{}).overhead, Duration::microseconds(123));
 }

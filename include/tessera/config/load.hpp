@@ -94,6 +94,7 @@ struct Listing {
 };
 [[nodiscard]] std::vector<Listing> list_gpus();
 [[nodiscard]] std::vector<Listing> list_models();
+[[nodiscard]] std::vector<Listing> list_overheads();
 [[nodiscard]] std::vector<Listing> list_policies();
 [[nodiscard]] std::vector<Listing> list_kv_managers();
 [[nodiscard]] std::vector<Listing> list_allocators();
@@ -102,5 +103,6 @@ struct Listing {
 // A preset by its name (aliases too). Throws WrongUsage with a suggestion.
 [[nodiscard]] GpuSpec gpu_preset(std::string_view name);
 [[nodiscard]] ModelSpec model_preset(std::string_view name);
+[[nodiscard]] EngineOverheads overheads_preset(std::string_view name);
 
 }  // namespace tessera

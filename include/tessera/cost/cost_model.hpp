@@ -10,6 +10,7 @@
 
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_specs.hpp"
+#include "tessera/cost/engine_overheads.hpp"
 #include "tessera/cost/step_shape.hpp"
 #include "tessera/hardware/gpu.hpp"
 #include "tessera/hardware/node.hpp"
@@ -94,11 +95,13 @@ struct RankPlace {
 // The time of `model` on one GPU, or of its shard on the GPU at `place`: a step's time is then that
 // of one stage, and communication is part of it, bound by the link. A model that knows no single
 // operations takes what it is given for the whole engine's, and a stage its layers' part of that.
+// `overheads` are the engine's, which a roofline adds to its kernels, a stage its layers' part.
 // Precondition: for a roofline, the card supports the precision; the bandwidth of the links that
 // the degrees need is known.
 [[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& gpu,
                                                          const ModelSpec& model,
                                                          const PrecisionSpec& precision,
-                                                         const RankPlace& place = {});
+                                                         const RankPlace& place = {},
+                                                         const EngineOverheads& overheads = {});
 
 }  // namespace tessera

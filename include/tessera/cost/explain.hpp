@@ -20,11 +20,12 @@ struct EnumNames<Phase> {
 };
 
 // Whether keys and values of earlier tokens are kept. Without them a step computes every token of
-// its sequences again, keeps nothing, and samples from the last position of each.
-enum class CacheUse { on, off };
+// its sequences again, keeps nothing, and samples from the last position of each. concat: they are
+// kept, and every step copies them with those of its new tokens (K = Concat(K, k)).
+enum class CacheUse { on, off, concat };
 template <>
 struct EnumNames<CacheUse> {
-  static constexpr std::array<std::string_view, 2> names{"on", "off"};
+  static constexpr std::array<std::string_view, 3> names{"on", "off", "concat"};
 };
 
 // `batch` equal sequences. A prefill computes `new_tokens` each after `context` that are cached; a
@@ -35,6 +36,7 @@ struct StepQuestion {
   Tokens context{0};
   Tokens new_tokens{0};
   CacheUse kv_cache = CacheUse::on;
+  KvFormat kv_format = KvFormat::fp16;  // of what a concat copies
 };
 
 [[nodiscard]] StepShape shape_of(const StepQuestion& question, const ModelSpec& model);

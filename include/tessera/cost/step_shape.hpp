@@ -17,7 +17,7 @@ struct StepShape {
   std::int64_t prefill_pairs = 0;
   Tokens prefill_context{0};  // Σ p + n: keys and values that prefills read
   Tokens decode_context{0};   // Σ of context lengths, with the token computed now
-  bool writes_kv = true;  // keys and values of the new tokens go to a cache
+  bool writes_kv = true;      // keys and values of the new tokens go to a cache
   KvWork work;
 
   [[nodiscard]] Tokens tokens() const { return prefill_tokens + Tokens{decode_sequences}; }

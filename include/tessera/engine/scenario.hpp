@@ -9,6 +9,7 @@
 #include "tessera/core/spec.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/cost/cost_specs.hpp"
+#include "tessera/cost/engine_overheads.hpp"
 #include "tessera/hardware/node.hpp"
 #include "tessera/memory/kv_specs.hpp"
 #include "tessera/memory/memory_plan.hpp"
@@ -54,6 +55,7 @@ struct EngineSpec {
   MemorySpec memory;
   std::optional<Tokens> max_model_len;
   ParallelSpec parallel;
+  EngineOverheads overheads;
   Advance advance = Advance::span;
 
   template <class Self, class Visitor>
@@ -64,6 +66,9 @@ struct EngineSpec {
     v.field("max_model_len", self.max_model_len, between(Tokens{2}, Tokens{1'000'000'000}),
             "longest prompt + output; null: the model's");
     v.field("parallel", self.parallel, "how the model is spread over GPUs");
+    v.field("overheads", self.overheads,
+            "what the engine adds to its kernels: a preset's name, or a "
+            "mapping");
     v.field("advance", self.advance,
             "span: simulate many equal steps at once where the rules allow it; step: one by one, "
             "with the same results");

@@ -1,8 +1,10 @@
 // One GPU as plain values: what its data sheet says, and what was measured of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tessera/core/quantity.hpp"
@@ -30,6 +32,27 @@ struct PeakRates {
   }
 };
 
+// How the two roofs of a kernel meet: the greater one, both added, or their q-norm.
+enum class RoofRule { norm, max, sum };
+template <>
+struct EnumNames<RoofRule> {
+  static constexpr std::array<std::string_view, 3> names{"norm", "max", "sum"};
+};
+
+// The reached shares at one number of tokens, as factors on `compute` and `memory`.
+struct EfficiencyPoint {
+  Tokens tokens{1};
+  double compute = 1.0;
+  double memory = 1.0;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.required("tokens", self.tokens, between(Tokens{1}, Tokens{1'000'000'000}), "tokens");
+    v.field("compute", self.compute, between(1e-3, 4.0), "factor on the share of compute");
+    v.field("memory", self.memory, between(1e-3, 4.0), "factor on the share of bandwidth");
+  }
+};
+
 // How close a kernel comes to the peaks: an operation of F FLOPs and B bytes takes
 //   launch + ((F / (peak·compute))^q + (B / (bandwidth·memory))^q)^(1/q),
 // the q-norm of the two roofs: q = 1 adds them, a large q takes the greater one.
@@ -43,6 +66,13 @@ struct KernelEfficiency {
   Tokens token_tile{1};
   Tokens tile_from{0};
   Duration sequence = Duration{};  // what each sequence adds to a kernel of attention_decode
+  RoofRule roofs = RoofRule::norm;
+  // The first bytes of an elementwise kernel, up to the GPU's l2_cache, move at this share of the
+  // bandwidth. 0: as all others.
+  double cached = 0.0;
+  // Factors by the tokens of a matrix product; linear between points, constant outside. No point:
+  // 1 everywhere.
+  std::vector<EfficiencyPoint> by_tokens = {};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -57,6 +87,13 @@ struct KernelEfficiency {
             "up to so many tokens smaller kernels serve, and no tile is filled up");
     v.field("sequence", self.sequence, at_least(Duration{}),
             "what each sequence adds to a kernel of attention_decode");
+    v.field("roofs", self.roofs, "how the roofs meet: norm (q is `norm`), max or sum");
+    v.field("cached", self.cached, between(0.0, 64.0),
+            "share of the bandwidth that bytes within l2_cache reach (elementwise kernels); 0: no "
+            "cache");
+    v.field("by_tokens", self.by_tokens,
+            "factors on compute and memory by the tokens of a matrix product, ascending; linear "
+            "between points");
   }
 };
 
@@ -66,7 +103,9 @@ struct ElementwiseEfficiency {
   KernelEfficiency rope = norm;
   KernelEfficiency activation = norm;
   KernelEfficiency residual = norm;
-  KernelEfficiency copy = norm;  // embedding, KV writes and copies, sampling
+  KernelEfficiency copy = norm;            // embedding, KV writes and copies, sampling
+  KernelEfficiency concat = norm;          // keys and values with one more token, copied
+  KernelEfficiency concat_strided = norm;  // the same where new keys and values are not contiguous
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -75,6 +114,9 @@ struct ElementwiseEfficiency {
     v.field("activation", self.activation, "between the matrices of the MLP");
     v.field("residual", self.residual, "additions to the residual stream");
     v.field("copy", self.copy, "embedding, KV writes and copies, sampling");
+    v.field("concat", self.concat, "the cache copied with its new token (torch.cat)");
+    v.field("concat_strided", self.concat_strided,
+            "the same where the new keys and values are not contiguous (GPT-2's fused QKV)");
   }
 };
 
@@ -90,6 +132,7 @@ struct GpuSpec {
   std::string memory_type;     // "GDDR6"
   bool ecc = false;            // on as the card is shipped
   Bandwidth memory_bandwidth;  // of the memory's clock: efficiencies are shares of it
+  Bytes l2_cache;              // 0: not known, nothing is taken to stay in it
   Bandwidth sheet_bandwidth;   // what the card's sheet prints instead; 0: the same
   std::string pcie;            // "Gen3 x16"
   Bandwidth link_bandwidth;    // to the host, one direction, of the data sheet
@@ -105,6 +148,8 @@ struct GpuSpec {
   KernelEfficiency gemm_fp32{0.75, 0.83, Duration::nanoseconds(3460), 3.2};
   KernelEfficiency gemm_int8{0.55, 0.83, Duration::nanoseconds(3460), 3.2};  // integer arithmetic
   KernelEfficiency attention_prefill{0.15, 0.83, Duration::nanoseconds(1800), 64.0, Tokens{128}};
+  KernelEfficiency attention_prefill_fp32{0.30, 0.83, Duration::nanoseconds(1800), 64.0,
+                                          Tokens{128}};
   KernelEfficiency attention_decode{0.15,      0.90,      Duration::nanoseconds(1800), 64.0,
                                     Tokens{1}, Tokens{0}, Duration::nanoseconds(290)};
   ElementwiseEfficiency elementwise;
@@ -131,6 +176,8 @@ struct GpuSpec {
     v.field("ecc", self.ecc, "error correction is on as shipped");
     v.required("memory_bandwidth", self.memory_bandwidth, more_than(Bandwidth{0.0}),
                "peak of the memory's clock and width");
+    v.field("l2_cache", self.l2_cache, at_least(Bytes{0}),
+            "last cache before the memory; 0 unknown");
     v.field("sheet_bandwidth", self.sheet_bandwidth, at_least(Bandwidth{0.0}),
             "what the card's sheet prints where that differs; 0: the same");
     v.field("pcie", self.pcie, "generation and lanes of the link to the host");
@@ -147,6 +194,7 @@ struct GpuSpec {
     v.field("gemm_fp32", self.gemm_fp32, "matrix products in single precision");
     v.field("gemm_int8", self.gemm_int8, "matrix products in integer arithmetic");
     v.field("attention_prefill", self.attention_prefill, "attention of new tokens");
+    v.field("attention_prefill_fp32", self.attention_prefill_fp32, "the same in single precision");
     v.field("attention_decode", self.attention_decode, "attention of one token a sequence");
     v.field("elementwise", self.elementwise, "kernels without matrix products");
     v.field("page_mapping", self.page_mapping, at_least(Duration{}),

@@ -15,8 +15,9 @@ namespace tessera {
 
 enum class MlpKind { plain, gated };  // gated: SwiGLU, three matrices
 enum class PositionKind { learned, rotary, none };
-enum class NormKind { layer_norm, rms_norm };  // layer_norm has a bias
-enum class ModelKind { decoder, encoder };     // encoder: one bidirectional pass
+enum class NormKind { layer_norm, rms_norm };               // layer_norm has a bias
+enum class ModelKind { decoder, encoder };                  // encoder: one bidirectional pass
+enum class ActivationKind { silu, gelu, gelu_tanh, relu };  // gelu_tanh: GPT-2's "gelu_new"
 
 template <>
 struct EnumNames<MlpKind> {
@@ -35,6 +36,11 @@ struct EnumNames<ModelKind> {
   static constexpr std::array<std::string_view, 2> names{"decoder", "encoder"};
 };
 
+template <>
+struct EnumNames<ActivationKind> {
+  static constexpr std::array<std::string_view, 4> names{"silu", "gelu", "gelu_tanh", "relu"};
+};
+
 struct ModelSpec {
   std::string name = "custom";
   ModelKind kind = ModelKind::decoder;
@@ -50,11 +56,13 @@ struct ModelSpec {
   std::int64_t embedding_size = 0;   // 0: hidden (OPT-350m: 512, with projections in and out)
   std::int64_t token_types = 0;      // BERT: 2
   MlpKind mlp = MlpKind::plain;
+  ActivationKind activation = ActivationKind::silu;
   PositionKind position = PositionKind::rotary;
   NormKind norm = NormKind::rms_norm;
   std::int64_t norms_per_layer = 2;  // phi: 1 (attention and MLP in parallel)
   bool embedding_norm = false;       // BERT: a norm before the first layer
   bool final_norm = true;
+  bool fused_qkv = false;       // the checkpoint holds Q, K and V as one matrix (GPT-2)
   bool attention_bias = false;  // of Q, K and V
   bool output_bias = false;     // of the attention's output projection
   bool mlp_bias = false;
@@ -83,12 +91,14 @@ struct ModelSpec {
             "width of the token embedding; 0: hidden");
     v.field("token_types", self.token_types, optional, "rows of a token type table (BERT)");
     v.field("mlp", self.mlp, "plain: two matrices; gated: three");
+    v.field("activation", self.activation, "between the matrices of the MLP");
     v.field("position", self.position, "how positions enter");
     v.field("norm", self.norm, "layer_norm has a bias, rms_norm has none");
     v.field("norms_per_layer", self.norms_per_layer, between(std::int64_t{1}, std::int64_t{4}),
             "norms in a layer");
     v.field("embedding_norm", self.embedding_norm, "a norm before the first layer (BERT)");
     v.field("final_norm", self.final_norm, "a norm after the last layer");
+    v.field("fused_qkv", self.fused_qkv, "the checkpoint holds Q, K and V as one matrix");
     v.field("attention_bias", self.attention_bias, "biases of Q, K and V");
     v.field("output_bias", self.output_bias, "bias of the attention's output projection");
     v.field("mlp_bias", self.mlp_bias, "biases of the MLP");
