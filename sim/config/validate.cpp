@@ -63,6 +63,7 @@ class Rules {
   void check_context();
   void check_combination();
   void check_kv_cache();
+  void check_pool_in_bytes();
   void check_policy();
   void check_token_budget();
   void check_length(std::string_view path, const std::optional<LengthSpec>& length);
@@ -157,6 +158,26 @@ void Rules::check_context() {
             (learned ? "has learned" : "was trained for (model.positions)"));
 }
 
+void Rules::check_pool_in_bytes() {
+  const std::optional<Bytes> pool = scenario_.engine.memory.kv_cache_memory;
+  if (!pool || !sound({"engine.kv_cache", "engine.memory", "model", "precision"})) {
+    return;
+  }
+  const auto [smallest, fixed] = std::visit(
+      [](const auto& named) { return std::pair(named.smallest_pool(), named.fixed_pool()); },
+      scenario_.engine.kv_cache);
+  const Bytes least =
+      kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache) * smallest.count();
+  if (fixed) {
+    fault("engine.memory.kv_cache_memory",
+          "the pool has its size from engine.kv_cache.num_blocks; give one of the two");
+  } else if (*pool < least) {
+    fault("engine.memory.kv_cache_memory", "the least that this manager shares out takes " +
+                                               std::to_string(least.count()) + " bytes, got " +
+                                               std::to_string(pool->count()));
+  }
+}
+
 void Rules::check_combination() {
   const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
   if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching &&
@@ -165,6 +186,7 @@ void Rules::check_combination() {
           "a sequence that owns all its blocks from the start shares none; take reserve: grow");
   }
   check_kv_cache();
+  check_pool_in_bytes();
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
   }

@@ -3,6 +3,7 @@
 // and live outside the share.
 #include "tessera/memory/memory_plan.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tessera/core/contract.hpp"
@@ -53,12 +54,16 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
   const PoolRule rule = pool_rule(request.kv_cache);
   const Bytes per_token = kv_bytes_per_token(request.model, request.precision.kv_cache);
   // Blocks by the billion may ask for more than a 64-bit number of bytes.
-  const Int128 needed = Int128{per_token.count()} * rule.fixed.value_or(rule.smallest).count();
+  const Bytes asked = request.memory.kv_cache_memory.value_or(Bytes{0});
+  const Int128 needed =
+      std::max(Int128{per_token.count()} * rule.fixed.value_or(rule.smallest).count(),
+               Int128{asked.count()});
   if (needed > available.count()) {
     plan.pool = bytes_or_greatest(needed);
     return DoesNotFit{.missing = bytes_or_greatest(needed - available.count()), .plan = plan};
   }
-  plan.pool = rule.fixed ? per_token * rule.fixed->count() : available;
+  plan.pool = rule.fixed ? per_token * rule.fixed->count()
+                         : request.memory.kv_cache_memory.value_or(available);
   plan.outside = plan.capacity - plan.driver - plan.weights - plan.workspace - plan.pool;
   return plan;
 }

@@ -259,6 +259,17 @@ TEST(ConfigScenario, PoliciesHaveRulesOfTheirOwn) {
             "max_num_seqs (64), got 32");
 }
 
+TEST(ConfigScenario, APoolHasOneSize) {
+  EXPECT_EQ(problems_of("model: gpt2\nengine:\n  kv_cache: {kind: paged, num_blocks: 100}\n"
+                        "  memory: {kv_cache_memory: 1 GiB}\n"),
+            "s.yaml:4:12: error: engine.memory.kv_cache_memory: the pool has its size from "
+            "engine.kv_cache.num_blocks; give one of the two");
+  EXPECT_EQ(problems_of("model: gpt2\nengine: {memory: {kv_cache_memory: 1 GiB}}\n"), "no problem");
+  EXPECT_EQ(problems_of("model: gpt2\nengine: {memory: {kv_cache_memory: 589823 B}}\n"),
+            "s.yaml:2:19: error: engine.memory.kv_cache_memory: the least that this manager shares "
+            "out takes 589824 bytes, got 589823");
+}
+
 TEST(ConfigScenario, WhatIsNotModelledIsRefused) {
   EXPECT_EQ(
       problems_of("model: gpt2\nhardware: {count: 2}\n"
@@ -322,8 +333,8 @@ TEST(ConfigScenario, TheScenariosOfTheRepositoryLoad) {
           .load({});
   EXPECT_EQ(study.scenario.name, "t4-llama7b-int8");
   ASSERT_EQ(study.sweep.size(), 1U);
-  EXPECT_EQ(study.sweep[0].path, "engine.policy.max_num_seqs");
-  EXPECT_EQ(study.sweep[0].values,
+  EXPECT_EQ(study.sweep[0].axes[0].path, "engine.policy.max_num_seqs");
+  EXPECT_EQ(study.sweep[0].axes[0].values,
             (std::vector<std::string>{"1", "2", "4", "8", "16", "32", "64"}));
   EXPECT_EQ(ScenarioText::built_in().load({}).scenario.model.name, "llama-7b");
 }

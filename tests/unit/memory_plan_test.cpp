@@ -149,6 +149,18 @@ TEST_F(MemoryPlanning, AFixedPoolMustFitUnderTheSameLimit) {
   EXPECT_EQ(why.missing, why.plan.pool - room);
 }
 
+TEST_F(MemoryPlanning, APoolGivenInBytesLeavesTheRestOutsideAndMustFit) {
+  const Bytes room = fitting().pool;
+  memory.kv_cache_memory = 1024_MiB;
+  kv_cache = ContiguousKvSpec{};
+  EXPECT_EQ(fitting().pool, 1024_MiB);
+  EXPECT_EQ(sum(fitting()), fitting().capacity);
+  memory.kv_cache_memory = room + 1_bytes;
+  const auto refused = plan();
+  ASSERT_TRUE(std::holds_alternative<DoesNotFit>(refused));
+  EXPECT_EQ(std::get<DoesNotFit>(refused).missing, 1_bytes);
+}
+
 TEST_F(MemoryPlanning, BlocksBeyondAllNumbersDoNotFitEither) {
   PagedKvSpec paged;
   paged.num_blocks = 1'000'000'000_blocks;

@@ -4,6 +4,7 @@
 // 700, though the double next to 0.7 lies below it.
 #pragma once
 
+#include <optional>
 #include <variant>
 
 #include "tessera/core/quantity.hpp"
@@ -16,12 +17,15 @@ namespace tessera {
 
 struct MemorySpec {
   double utilization = 0.90;
+  std::optional<Bytes> kv_cache_memory;
   Bytes swap_space{std::int64_t{4} << 30};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     v.field("utilization", self.utilization, within(0.0, 1.0),
             "share of the device's memory that the engine may use");
+    v.field("kv_cache_memory", self.kv_cache_memory, more_than(Bytes{0}),
+            "the KV pool, which must fit into that share; null: all that the share leaves");
     v.field("swap_space", self.swap_space, at_least(Bytes{0}),
             "host memory for KV that is swapped out");
   }
