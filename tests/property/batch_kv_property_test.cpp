@@ -208,7 +208,9 @@ class BatchProgram {
     ASSERT_EQ(usage.rounding, counters.allocated - counters.requested);
     ASSERT_EQ(usage.cached_free, counters.reserved - counters.allocated);
     ASSERT_EQ(usage.inactive_split, counters.inactive_split);
-    ASSERT_EQ(usage.free(), settings_.bytes - counters.reserved);
+    const Bytes limit = std::min(spec_.allocator.limit.value_or(settings_.bytes), settings_.bytes);
+    ASSERT_EQ(usage.withheld, settings_.bytes - limit);
+    ASSERT_EQ(usage.free(), limit - counters.reserved);
     Bytes live{0};
     Bytes dead{0};
     Bytes pad{0};

@@ -33,11 +33,9 @@ class Outcome final : public Recorder {
   std::int64_t iterations = 0;
 };
 
-Outcome run(const Scenario& scenario, std::vector<Request> requests) {
+void run(const Scenario& scenario, std::vector<Request> requests, Outcome& outcome) {
   ListedRequests source(std::move(requests));
-  Outcome outcome;
   simulate(scenario, source, outcome);
-  return outcome;
 }
 
 // 256 bytes a token; 10 ms a step, 100 us a token, 100 ns a token of decoded context.
@@ -51,9 +49,11 @@ Scenario paged_scenario(Blocks blocks) {
 
 TEST(EdgeCases, APoolOfOneBlockServesWhatFitsIt) {
   // vLLM's null block is another.
-  const Outcome outcome = run(paged_scenario(2_blocks), {a_request(0, {}, 10_tokens, 7_tokens),
-                                                         a_request(1, {}, 10_tokens, 8_tokens),
-                                                         a_request(2, {}, 16_tokens, 1_tokens)});
+  Outcome outcome;
+  run(paged_scenario(2_blocks),
+      {a_request(0, {}, 10_tokens, 7_tokens), a_request(1, {}, 10_tokens, 8_tokens),
+       a_request(2, {}, 16_tokens, 1_tokens)},
+      outcome);
   ASSERT_EQ(outcome.requests.size(), 3U);
   EXPECT_EQ(number_of(outcome.requests[0].request.id), 1);  // 17 entries
   EXPECT_EQ(outcome.requests[0].reason, EndReason::exceeds_pool);
@@ -65,7 +65,8 @@ TEST(EdgeCases, APoolOfOneBlockServesWhatFitsIt) {
 }
 
 TEST(EdgeCases, ARequestOfOneTokenTakesOneStepAndOneEntry) {
-  const Outcome outcome = run(paged_scenario(2_blocks), {a_request(0, {}, 1_tokens, 1_tokens)});
+  Outcome outcome;
+  run(paged_scenario(2_blocks), {a_request(0, {}, 1_tokens, 1_tokens)}, outcome);
   ASSERT_EQ(outcome.requests.size(), 1U);
   EXPECT_EQ(outcome.requests[0].kv_peak_written, 256_bytes);
   EXPECT_EQ(outcome.requests[0].ttft(), Duration::microseconds(10'100));
@@ -80,7 +81,8 @@ TEST(EdgeCases, AThousandIdenticalRequestsAtOnceLeaveInOrderTogether) {
   for (std::int64_t id = 0; id < 1000; ++id) {
     requests.push_back(a_request(id, {}, 128_tokens, 1_tokens));
   }
-  const Outcome outcome = run(paged_scenario(10'000_blocks), requests);
+  Outcome outcome;
+  run(paged_scenario(10'000_blocks), requests, outcome);
   ASSERT_EQ(outcome.requests.size(), 1000U);
   EXPECT_EQ(outcome.iterations, 63);
   EXPECT_EQ(outcome.most_reserved, 256_bytes * 2048);
@@ -98,7 +100,9 @@ TEST(EdgeCases, AnOutputOfNoTokensIsRefused) {
     (void)ScenarioText(text, "s.yaml", "").load({});
     FAIL() << "an output of no tokens was taken";
   } catch (const BadInput& bad) {
-    EXPECT_THAT(bad.what(), testing::HasSubstr("s.yaml:2:46: error: workload.output_tokens"));
+    EXPECT_THAT(bad.what(),
+                testing::HasSubstr(
+                    "s.yaml:2:45: error: workload.output_tokens.tokens: must be at least 1"));
   }
 }
 

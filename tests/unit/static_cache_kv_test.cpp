@@ -43,7 +43,7 @@ TEST(StaticCacheKv, OwnsTheLongestContextOfEveryRowFromItsFirstStep) {
   EXPECT_EQ(usage.reserved_future, 524'288_bytes * 20);
   EXPECT_EQ(usage.reserved_never, 1_GiB - 524'288_bytes * 220);
   kv->settle(work);
-  EXPECT_EQ(work.cells_scanned, 2_tokens.count() * 924_tokens);
+  EXPECT_EQ(work.cells_scanned, 924_tokens * 2);
   EXPECT_EQ(work.copied, 0_bytes);
   EXPECT_EQ(kv->admit(sequence_of(2, 1_tokens, 1_tokens), {.entries = 1_tokens}, work),
             Grant::later);
