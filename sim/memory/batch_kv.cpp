@@ -65,8 +65,8 @@ bool BatchKv::fits_empty_pool(std::int64_t rows, Tokens entries) const {
   return bytes <= limit_.count() && entries <= length && most_reserved(rows, length) <= limit_;
 }
 
-Grant BatchKv::could_admit(const KvSequence& /*sequence*/, const Admission& admission) const {
-  const Tokens most = std::max(admission.entries, admission.must_fit);
+Grant BatchKv::could_admit(const KvSequence& sequence, const Admission& admission) const {
+  const Tokens most = std::max({admission.entries, admission.must_fit, sequence.final_entries()});
   if (!fits_empty_pool(admission.rows, most)) {
     return Grant::never;
   }

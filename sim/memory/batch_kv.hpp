@@ -28,6 +28,7 @@ class BatchKv : public KvCache {
   BatchKv(const CudaCachingSpec& allocator, const KvPool& pool);
 
   [[nodiscard]] Bytes pool() const final { return pool_.bytes; }
+  [[nodiscard]] bool is_batch_shaped() const final { return true; }
   [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const final;
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const final;
   [[nodiscard]] Tokens capacity() const final;

@@ -106,9 +106,8 @@ void choose_workload(Dice& dice, WorkloadSpec& workload, std::int64_t longest) {
           ConstantArrivals{.rate = Rate{100.0 / static_cast<double>(dice.between(1, 200))}};
       break;
     case 2:
-      workload.arrivals =
-          ClosedLoopArrivals{.users = dice.between(1, 9),
-                             .think_time = Duration::milliseconds(dice.between(0, 300))};
+      workload.arrivals = ClosedLoopArrivals{
+          .users = dice.between(1, 9), .think_time = Duration::milliseconds(dice.between(0, 300))};
       break;
     default:
       workload.arrivals =
@@ -131,6 +130,8 @@ Scenario random_scenario(std::uint64_t seed) {
       continue;
     }
     scenario.cost = random_cost(dice);
+    scenario.engine.overheads.step = Duration::microseconds(dice.between(0, 3000));
+    scenario.engine.overheads.launch = Duration::microseconds(dice.between(0, 20));
     choose_workload(dice, scenario.workload,
                     std::max<std::int64_t>(scenario.engine.max_model_len->count() * 2 / 3, 1));
     scenario.output.iterations = true;

@@ -146,11 +146,14 @@ class KvCache {
   // Entries an empty pool holds, if all of it can be filled.
   [[nodiscard]] virtual Tokens capacity() const = 0;
 
+  // Whether its sequences are the rows of one batch (KvTraits::batch_shaped).
+  [[nodiscard]] virtual bool is_batch_shaped() const { return false; }
   // Whether entries that were computed once are there for the next step.
   [[nodiscard]] virtual bool keeps_entries() const { return true; }
 
   // Entries of the sequence's prompt and generated tokens that are cached and need not be computed;
-  // `known` is how many tokens it has. A look-up: nothing changes.
+  // `known` is how many tokens it has. A look-up: nothing changes, except who was asked for last
+  // where the least recently used is evicted first.
   [[nodiscard]] virtual Tokens cached_prefix(const KvSequence& sequence, Tokens known) const = 0;
 
   // Brings a sequence in, with room for `admission.entries`. Precondition: it holds nothing.
@@ -224,6 +227,12 @@ struct KvPool {
 // Precondition: a page holds the keys of a token in one layer.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const VirtualKvSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const NoKvSpec& spec, const KvPool& pool);
+
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TokenKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const RadixKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TensorRtLlmKvSpec& spec,
+                                                     const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TgiKvSpec& spec, const KvPool& pool);
 
 // The traits of whichever manager `spec` names, and its name.
 [[nodiscard]] KvTraits traits_of(const KvCacheSpec& spec);
