@@ -187,6 +187,18 @@ def memory_title(memory):
            f"{percent(waste / capacity)} on average"
 
 
+KV_CLASSES = [name for name in tables.LEDGER_CLASSES if name.startswith("kv_")]
+
+
+def allocator_title(memory):
+    """What is left of what the device allocator has taken."""
+    allocated = memory[KV_CLASSES].sum(axis=1)
+    reserved = allocated + memory["cached_free"]
+    return f"Of {gib(reserved.mean())} that the allocator reserves for KV, " \
+           f"{percent(allocated.sum() / reserved.sum())} is allocated and " \
+           f"{percent(memory['kv_live'].sum() / reserved.sum())} holds live tokens on average"
+
+
 def distributions_title(requests):
     ttft = requests["ttft_ms"].dropna()
     tpot = requests["tpot_ms"].dropna()

@@ -46,7 +46,9 @@ def pictures_of_run(folder, request):
     memory, series, requests, growth = (folder / name for name in (
         "memory.csv", "timeseries.csv", "requests.csv", "request_kv.csv"))
     if memory.exists():
-        yield "memory_stack", run_pictures.memory_stack(tables.read_memory(memory))
+        table = tables.read_memory(memory)
+        yield "memory_stack", run_pictures.memory_stack(table)
+        yield "reserved_and_allocated", run_pictures.reserved_and_allocated(table)
     if requests.exists():
         table = tables.read_numbers(requests, ["ttft_ms", "tpot_ms"], ["status"])
         yield "latency_distributions", run_pictures.distributions(
@@ -81,6 +83,12 @@ def pictures_of_sweep(folder):
             where = f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
             yield f"memory_stack_{point}", run_pictures.memory_stack(tables.read_memory(memory),
                                                                      where)
+    for point in read.points["point"]:
+        memory = folder / "runs" / point / "memory.csv"
+        if memory.exists():
+            where = f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
+            yield f"reserved_and_allocated_{point}", run_pictures.reserved_and_allocated(
+                tables.read_memory(memory), where)
 
 
 def pictures_of(folder, request):

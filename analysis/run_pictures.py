@@ -47,6 +47,32 @@ def memory_stack(memory, where=""):
     return figure
 
 
+def reserved_and_allocated(memory, where=""):
+    """The saw of a KV cache that outgrows its segments; nothing without a device allocator."""
+    if len(memory) < 2 or not (memory["cached_free"] > 0).any():
+        return None
+    figure = style.new_figure(4.8)
+    axes = figure.subplots(1, 1)
+    times = memory["time_s"].to_numpy()
+    size = style.time_across(axes, times[-1])
+    allocated = memory[findings.KV_CLASSES].sum(axis=1) / findings.GIB
+    reserved = allocated + memory["cached_free"] / findings.GIB
+    live = memory["kv_live"] / findings.GIB
+    for values, colour in ((reserved, style.VERMILLION), (allocated, style.ORANGE),
+                           (live, style.BLUE)):
+        axes.fill_between(times / size, 0, values, step="post", color=colour, linewidth=0)
+    pool = reserved.max()
+    axes.set_ylim(0, pool * 1.06)
+    axes.set_ylabel("KV memory (GiB)")
+    style.plain_axis(axes.yaxis)
+    handles = [Patch(facecolor=colour) for colour in (style.VERMILLION, style.ORANGE, style.BLUE)]
+    style.compose(figure, findings.allocator_title(memory),
+                  "Device memory of the KV cache in its allocator over time"
+                  + (f"; {where}" if where else ""),
+                  (handles, ["reserved", "allocated", "live tokens"]))
+    return figure
+
+
 def mean_gib(bytes_over_time):
     """Two decimals, padded so that a column of them lines up."""
     text = f"{bytes_over_time.mean() / findings.GIB:.2f}"

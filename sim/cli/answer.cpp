@@ -271,6 +271,9 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
           human_bytes(plan.workspace) + "; driver and context take " + human_bytes(plan.driver) +
           "\n";
   text += "Available KV cache memory: " + human_bytes(plan.pool) + "\n";
+  if (traits_of(scenario.engine.kv_cache).keeps_nothing) {
+    return text + "No KV cache: every step computes its sequences from the start\n";
+  }
   text += "GPU KV cache size: " + grouped(node.kv_capacity.count()) + " tokens";
   double fit = static_cast<double>(node.kv_capacity.count()) /
                static_cast<double>(node.max_model_len.count());

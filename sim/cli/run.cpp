@@ -3,6 +3,7 @@
 #include "tessera/study/run.hpp"
 
 #include "sim/cli/answer.hpp"
+#include "sim/cli/generation_table.hpp"
 #include "sim/cli/interruption.hpp"
 #include "sim/cli/notes.hpp"
 #include "sim/cli/output_options.hpp"
@@ -45,6 +46,9 @@ int run_verb(const Invocation& invocation) {
     result = run_scenario(loaded, nullptr, origin);
   }
   print(memory_opening(loaded.scenario, result.node));
+  if (!result.generation.empty()) {
+    print("\n" + generation_table(result.generation));
+  }
   print("\n" + run_answer(result.summary));
   if (const auto folder = given->text("output")) {
     print("\nThe files are in " + *folder + "\n");

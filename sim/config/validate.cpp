@@ -72,6 +72,7 @@ class Rules {
   void check_format(std::string_view path, std::string_view format, Flops peak);
   void check_context();
   void check_combination();
+  void check_kv_cache();
   void check_blocks();
   void check_pool_in_bytes();
   void check_policy();
@@ -278,6 +279,7 @@ void Rules::check_combination() {
     fault("engine.kv_cache.prefix_caching",
           "a sequence that owns all its blocks from the start shares none; take reserve: grow");
   }
+  check_kv_cache();
   check_blocks();
   check_pool_in_bytes();
   if (!sound({"engine.policy", "engine.kv_cache"})) {
@@ -293,6 +295,30 @@ void Rules::check_combination() {
   if (std::string why = why_incompatible(scenario_.engine.policy, scenario_.engine.kv_cache);
       !why.empty()) {
     fault("engine.kv_cache", std::move(why));
+  }
+}
+
+// What the ranges of a KV manager's fields cannot say.
+void Rules::check_kv_cache() {
+  if (!sound({"engine.kv_cache", "model", "precision"})) {
+    return;
+  }
+  const KvCacheSpec& kv_cache = scenario_.engine.kv_cache;
+  std::visit(
+      [&](const auto& spec) {
+        if constexpr (requires { spec.allocator; }) {
+          if (const auto problem = problem_with(AllocatorSpec{spec.allocator})) {
+            fault("engine.kv_cache", *problem);
+          }
+        }
+      },
+      kv_cache);
+  const auto* paged_virtual = std::get_if<VirtualKvSpec>(&kv_cache);
+  const Bytes keys = kv_bytes(scenario_.precision.kv_cache, scenario_.model.key_value_heads(),
+                              scenario_.model.size_of_head());
+  if (paged_virtual != nullptr && paged_virtual->page_size < keys) {
+    fault("engine.kv_cache.page_size", "a page must hold the keys of a token in one layer: " +
+                                           std::to_string(keys.count()) + " bytes");
   }
 }
 

@@ -74,12 +74,8 @@ std::vector<OperationTime> operations_of(CostModel& cost, const StepQuestion& qu
                                          const ModelSpec& model) {
   std::vector<OperationTime> rows;
   for (OperationTime& part : cost.operations(shape_of(question, model))) {
-    const bool kept =
-        question.kv_cache != CacheUse::off || part.name != name_of(Operation::kv_write);
-    if (kept) {
-      part.phase = name_of(question.phase);
-      add_row(part, rows);
-    }
+    part.phase = name_of(question.phase);
+    add_row(part, rows);
   }
   return rows;
 }
@@ -88,7 +84,9 @@ std::vector<OperationTime> operations_of(CostModel& cost, const StepQuestion& qu
 
 StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   if (question.kv_cache == CacheUse::off) {
-    return shape_of(recomputing(question), model);
+    StepShape shape = shape_of(recomputing(question), model);
+    shape.writes_kv = false;
+    return shape;
   }
   StepShape shape;
   shape.sampled_sequences = question.batch;

@@ -67,6 +67,11 @@ double host_link(const GpuSpec& gpu) {
   return link.value();
 }
 
+// Whether a step runs one of token_operations.
+bool runs(Operation operation, const StepShape& shape) {
+  return operation != Operation::kv_write || shape.writes_kv;
+}
+
 class RooflineModel final : public CostModel {
  public:
   RooflineModel(const GpuSpec& gpu, const ModelSpec& model, const PrecisionSpec& precision,
@@ -81,6 +86,8 @@ class RooflineModel final : public CostModel {
         slower_prefill_(1.0 / prefill_factor(overheads, gpu) - 1.0),
         attention_work_(attention_work(model, precision, shard_)),
         attention_(attention_work_, roofs_),
+        page_mapping_(gpu.page_mapping),
+        small_page_mapping_(gpu.small_page_mapping),
         device_(roofs_.concat.bytes_per_second),
         strided_(roofs_.concat_strided.bytes_per_second),
         link_(host_link(gpu)) {}
@@ -129,7 +136,7 @@ class RooflineModel final : public CostModel {
                             [&] { return sampling_time(shape.sampled_sequences); });
     return time;
   }
-  [[nodiscard]] StepTime token_time(const NewTokens& tokens) const;
+  [[nodiscard]] StepTime token_time(const StepShape& shape) const;
   [[nodiscard]] StepTime sampling_time(std::int64_t sampled) const;
   [[nodiscard]] std::int64_t launched(const StepShape& shape) const;
   [[nodiscard]] Duration launch_gap(const StepShape& shape, const StepTime& kernels) const;
@@ -149,11 +156,14 @@ class RooflineModel final : public CostModel {
   double slower_prefill_;  // FLOPs that a prefill's tokens take in addition, as a share
   AttentionWork attention_work_;
   AttentionTime attention_;
+  Duration page_mapping_;
+  Duration small_page_mapping_;
   Traffic device_;
   Traffic strided_;
   Traffic link_;
   CountMemo by_tokens_;
   CountMemo by_prefill_tokens_;
+  CountMemo by_tokens_computed_again_;
   CountMemo by_sampled_;
 };
 
@@ -191,7 +201,12 @@ StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled
 
 StepTime RooflineModel::tokens_part(const StepShape& shape) {
   const NewTokens tokens = tokens_of(shape);
-  const auto work_out = [&] { return token_time(tokens); };
+  const auto work_out = [&] { return token_time(shape); };
+  if (!shape.writes_kv) {
+    return tokens.decode == Tokens{0}
+               ? by_tokens_computed_again_.get(tokens.prefill.count(), work_out)
+               : work_out();
+  }
   if (slower_prefill_ == 0.0 || tokens.prefill == Tokens{0}) {
     return by_tokens_.get(tokens.all().count(), work_out);
   }
@@ -201,10 +216,11 @@ StepTime RooflineModel::tokens_part(const StepShape& shape) {
   return work_out();
 }
 
-StepTime RooflineModel::token_time(const NewTokens& tokens) const {
+StepTime RooflineModel::token_time(const StepShape& shape) const {
+  const NewTokens tokens = tokens_of(shape);
   StepTime sum;
   for (const Operation operation : token_operations) {
-    sum += operation_time(operation, tokens);
+    sum += runs(operation, shape) ? operation_time(operation, tokens) : StepTime{};
   }
   for (const Operation operation : link_operations) {
     sum += rings_.of(operation, tokens.all());
@@ -223,7 +239,7 @@ StepTime RooflineModel::sampling_time(std::int64_t sampled) const {
 std::int64_t RooflineModel::launched(const StepShape& shape) const {
   std::int64_t kernels = 0;
   for (const Operation operation : token_operations) {
-    kernels += work_of(operation, shape.tokens()).kernels;
+    kernels += runs(operation, shape) ? work_of(operation, shape.tokens()).kernels : 0;
   }
   for (const Operation operation : sampling_operations) {
     kernels += work_of(operation, shape.sampled_sequences).kernels;
@@ -267,7 +283,8 @@ StepTime RooflineModel::swap_time(const KvWork& work) const {
 StepTime RooflineModel::engine_time(const StepShape& shape) const {
   StepTime parts;
   parts.overhead =
-      overheads_.step + overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences);
+      overheads_.step + overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences) +
+      page_mapping_ * shape.work.pages_mapped + small_page_mapping_ * shape.work.small_pages_mapped;
   return parts;
 }
 
@@ -318,7 +335,10 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
     if (operation == Operation::out_proj) {
       add_attention(shape, rows);
     }
-    add(operation, operation_time(operation, tokens_of(shape)), work_of(operation, shape.tokens()));
+    if (runs(operation, shape)) {
+      add(operation, operation_time(operation, tokens_of(shape)),
+          work_of(operation, shape.tokens()));
+    }
   }
   for (const Operation operation : link_operations) {
     add(operation, rings_.of(operation, shape.tokens()), rings_.work(operation, shape.tokens()));

@@ -35,7 +35,9 @@ KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
   return {.bytes = plan.pool,
           .bytes_per_token = lead_kv_bytes_per_token(scenario),
+          .tensors = lead_kv_tensors(scenario),
           .max_model_len = scenario.max_model_len(),
+          .max_num_seqs = policy.max_num_seqs,
           .host_bytes = scenario.engine.memory.swap_space,
           .watermark = policy.watermark,
           .watermark_always = policy.watermark_always,

@@ -182,11 +182,23 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario) {
   return std::get<EnginePlan>(engine).lead_plan();
 }
 
+namespace {
+
+Shard lead_shard(const Scenario& scenario) {
+  const ShardDegrees degrees = scenario.engine.parallel.degrees();
+  return EnginePlan{degrees, scenario.model.layers,
+                    std::vector<MemoryPlan>(static_cast<std::size_t>(degrees.devices()))}
+      .lead_shard();
+}
+
+}  // namespace
+
 Bytes lead_kv_bytes_per_token(const Scenario& scenario) {
-  const EnginePlan shape{scenario.engine.parallel.degrees(), scenario.model.layers,
-                         std::vector<MemoryPlan>(static_cast<std::size_t>(
-                             scenario.engine.parallel.degrees().devices()))};
-  return kv_bytes_per_token(scenario.model, scenario.precision.kv_cache, shape.lead_shard());
+  return kv_bytes_per_token(scenario.model, scenario.precision.kv_cache, lead_shard(scenario));
+}
+
+std::int64_t lead_kv_tensors(const Scenario& scenario) {
+  return 2 * model_of_shard(scenario.model, lead_shard(scenario)).layers;
 }
 
 void simulate(const Scenario& scenario, RequestSource& source, Recorder& recorder) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "sim/metrics/generation_rows.hpp"
 #include "sim/metrics/memory_series.hpp"
 #include "sim/metrics/perfetto_trace.hpp"
 #include "sim/metrics/request_rows.hpp"
@@ -53,6 +54,7 @@ struct RunRecorder::State {
   std::optional<RequestKvRows> request_kv_rows;
   std::optional<IterationRows> iteration_rows;
   std::optional<StepRows> step_rows;
+  std::optional<GenerationRows> generation_rows;
   std::optional<PerfettoTrace> trace;
   std::optional<MemorySeries> memory;
   std::optional<ThroughputSeries> throughput;
@@ -63,6 +65,10 @@ struct RunRecorder::State {
 };
 
 void RunRecorder::State::open_files() {
+  if (scenario.output.generation) {
+    generation_rows.emplace(scenario,
+                            folder == nullptr ? std::nullopt : std::optional(folder->staging()));
+  }
   if (folder == nullptr) {
     return;
   }
@@ -102,6 +108,9 @@ void RunRecorder::State::close_files() {
   }
   if (step_rows) {
     step_rows->close();
+  }
+  if (generation_rows) {
+    generation_rows->close();
   }
   if (trace) {
     trace->close();
@@ -146,6 +155,9 @@ void RunRecorder::on_step(const StepRecord& record) {
   }
   if (state_->step_rows) {
     state_->step_rows->add(record);
+  }
+  if (state_->generation_rows) {
+    state_->generation_rows->add(record);
   }
   if (state_->trace) {
     state_->trace->add(record);
@@ -192,7 +204,8 @@ void RunRecorder::on_span(const SpanRecord& span) {
 // Only steps.csv, request_kv.csv and trace.json name the sequences of a step.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  return state_->folder == nullptr || !(output.steps || output.request_kv || output.trace);
+  const bool by_steps = output.steps || output.request_kv || output.trace;
+  return !output.generation && (state_->folder == nullptr || !by_steps);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
@@ -259,6 +272,11 @@ const Diagnostics& RunRecorder::notes() const {
 
 const NodeRecord& RunRecorder::node() const {
   return state_->node;
+}
+
+const std::vector<GenerationRow>& RunRecorder::generation() const {
+  static const std::vector<GenerationRow> none;
+  return state_->generation_rows ? state_->generation_rows->kept() : none;
 }
 
 }  // namespace tessera

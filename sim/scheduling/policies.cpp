@@ -51,7 +51,16 @@ std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cac
   const KvTraits offers = traits_of(kv_cache);
   const std::string policy_name = "the policy '" + std::string(kind_of(policy)) + "'";
   const std::string kv_name = "'" + std::string(kind_of(kv_cache)) + "' as set";
-  if (asks.needs_reservation && !offers.reserves_at_admission) {
+  if (offers.batch_shaped && !asks.pads_batches) {
+    return policy_name + " lets requests come and go one by one, but the tensors of " + kv_name +
+           " belong to a padded batch; take the policy static, or kv_cache {kind: paged}";
+  }
+  if (offers.keeps_nothing && asks.token_budget) {
+    return policy_name + " gives a step a budget of tokens, which " + kv_name +
+           " breaks by computing every sequence from its start; take the policy static, orca or "
+           "faster_transformer";
+  }
+  if (asks.needs_reservation && !offers.reserves_at_admission && !offers.batch_shaped) {
     return policy_name +
            " never takes memory back, so it needs a KV manager that reserves at admission, which " +
            kv_name +

@@ -85,7 +85,8 @@ class Static final : public BatchPolicy {
     return {.tokens = sequence.known(),
             .must_fit = sequence.known(),
             .left_padding = batch.prompt - sequence.known(),
-            .trailing_padding = batch.output - sequence.output};
+            .trailing_padding = batch.output - sequence.output,
+            .rows = static_cast<std::int64_t>(batch.rows)};
   }
 
   // Managers that reserve by what a request may generate need more than its row will fill.

@@ -9,7 +9,8 @@ StepShape Step::shape() const {
       continue;
     }
     shape.sampled_sequences += entry.samples ? entry.rows : 0;
-    if (entry.kind == EntryKind::prefill) {
+    // A row that has ended computes more than one token where no KV cache keeps the others.
+    if (entry.kind == EntryKind::prefill || entry.tokens > Tokens{1}) {
       const std::int64_t n = entry.tokens.count();
       const std::int64_t past = entry.context.count() - n;
       ++shape.prefill_sequences;
@@ -22,6 +23,7 @@ StepShape Step::shape() const {
       shape.decode_context += entry.context * entry.rows;
     }
   }
+  shape.writes_kv = writes_kv;
   shape.work = work;
   return shape;
 }

@@ -20,7 +20,8 @@ Admission admission_of(const Sequence& sequence, const StepBuilder::Terms& terms
           .cached = terms.cached,
           .must_fit = terms.left_padding + terms.must_fit,
           .known = sequence.known(),
-          .watermark_applies = terms.watermark_applies};
+          .watermark_applies = terms.watermark_applies,
+          .rows = terms.rows};
 }
 
 }  // namespace
@@ -72,9 +73,21 @@ Grant StepBuilder::schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind
   const Tokens entries = sequence.kv.left_padding + sequence.computed + tokens;
   const Grant grant = kv_.extend(sequence.kv.id, entries, step_.work);
   if (grant == Grant::ok) {
+    const Tokens before = sequence.kv.left_padding + sequence.computed;
     add_entry(sequence, tokens, kind);
+    compute_again(sequence, before);
   }
   return grant;
+}
+
+void StepBuilder::compute_again(Sequence& sequence, Tokens entries) {
+  if (kv_.keeps_entries()) {
+    return;
+  }
+  StepEntry& entry = step_.entries[sequence.entry];
+  entry.tokens += entries;
+  entry.kind = entry.kind == EntryKind::decode ? EntryKind::prefill : entry.kind;
+  step_.tokens += entries;
 }
 
 bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
@@ -84,6 +97,15 @@ bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
 }
 
 std::size_t StepBuilder::could_admit_together(std::span<const Candidate> waiting) {
+  if (kv_.is_batch_shaped()) {  // the first row opens the batch for all of them, to its end
+    const Candidate& first = waiting.front();
+    KvSequence kv = first.sequence->kv;
+    kv.left_padding = first.terms.left_padding;
+    kv.trailing_padding = first.terms.trailing_padding;
+    const Grant grant = kv_.could_admit(kv, admission_of(*first.sequence, first.terms));
+    step_.memory_refused = step_.memory_refused || grant != Grant::ok;
+    return grant == Grant::ok ? waiting.size() : 0;
+  }
   std::size_t admitted = 0;
   KvWork none;
   while (admitted < waiting.size()) {
@@ -105,8 +127,7 @@ std::size_t StepBuilder::could_admit_together(std::span<const Candidate> waiting
 
 void StepBuilder::schedule_dead_row(Sequence& sequence) {
   TESSERA_INVARIANT(sequence.finished(), "a dead row's sequence has ended");
-  add_entry(sequence, Tokens{1}, EntryKind::dead_row);
-  const Grant grant = kv_.extend(sequence.kv.id, step_.entries.back().context, step_.work);
+  const Grant grant = schedule_as(sequence, Tokens{1}, EntryKind::dead_row);
   TESSERA_INVARIANT(grant == Grant::ok, "a static batch reserves its rows whole");
 }
 
@@ -177,6 +198,8 @@ Grant StepBuilder::swap_in(Sequence& sequence) {
 }
 
 void StepBuilder::finish() {
+  kv_.settle(step_.work);
+  step_.writes_kv = kv_.keeps_entries();
   for (const StepEntry& entry : step_.entries) {
     entry.sequence->in_step = false;
   }

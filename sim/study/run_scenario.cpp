@@ -37,6 +37,7 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
   simulate(scenario, recorder, result.notes);
   result.summary = recorder.summary();
   result.node = recorder.node();
+  result.generation = recorder.generation();
   result.notes.insert(result.notes.end(), recorder.notes().begin(), recorder.notes().end());
   if (folder != nullptr) {
     const std::string yaml = resolved_yaml(scenario);

@@ -222,6 +222,26 @@ std::vector<KvCacheSpec> kv_caches() {
       specs.emplace_back(ContiguousKvSpec{.reserve = reserve, .placement = placement});
     }
   }
+  for (const CellChoice choice : {CellChoice::contiguous, CellChoice::any}) {
+    CellsKvSpec cells;
+    cells.num_cells = Tokens{700};
+    cells.choice = choice;
+    specs.emplace_back(cells);
+    cells.slots = 2;
+    specs.emplace_back(cells);
+  }
+  VirtualKvSpec pages;
+  pages.page_size = Bytes{1100};  // eight tokens, and a bit
+  specs.emplace_back(pages);
+  pages.deferred_reclamation = false;
+  specs.emplace_back(pages);
+  ConcatKvSpec concat;
+  specs.emplace_back(concat);
+  concat.form = CacheForm::tuple;
+  concat.allocator.expandable_segments = true;
+  specs.emplace_back(concat);
+  specs.emplace_back(StaticCacheKvSpec{});
+  specs.emplace_back(NoKvSpec{});
   specs.emplace_back(TokenKvSpec{.max_total_token_num = Tokens{500}});
   for (const std::int64_t block_size : {1, 8}) {
     specs.emplace_back(
@@ -239,6 +259,13 @@ bool has_fixed_pool(const KvCacheSpec& kv_cache) {
   return std::visit([](const auto& spec) { return spec.fixed_pool().has_value(); }, kv_cache);
 }
 
+// Tensors of a batch lie in segments of 2 MiB, one each and one more.
+Bytes scarce_pool(const Scenario& scenario) {
+  return traits_of(scenario.engine.kv_cache).batch_shaped
+             ? Bytes{18 << 20}
+             : Bytes{700} * kv_bytes_per_token(scenario.model, KvFormat::fp16).count();
+}
+
 // A card whose KV pool holds about 700 tokens.
 Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
   Scenario scenario = tiny_scenario();
@@ -249,9 +276,8 @@ Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) 
     const auto plan = plan_memory(scenario);
     const auto& roomy = std::get<MemoryPlan>(plan);
     const Bytes others = roomy.driver + roomy.weights + roomy.workspace;
-    const Bytes pool = Bytes{700} * kv_bytes_per_token(scenario.model, KvFormat::fp16).count();
     scenario.engine.memory.utilization = 1.0;
-    scenario.hardware.gpu.memory = others + pool;
+    scenario.hardware.gpu.memory = others + scarce_pool(scenario);
   }
   return scenario;
 }

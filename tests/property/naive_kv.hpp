@@ -28,10 +28,14 @@ class NaiveGrants {
   virtual Grant swap_in(SequenceId id, std::int64_t written) = 0;
   // Cells that the sequence may write, and those that it was given beyond them.
   [[nodiscard]] virtual std::int64_t cells(SequenceId id) const = 0;
-  [[nodiscard]] virtual std::int64_t rounding(SequenceId id) const = 0;
+  [[nodiscard]] virtual Bytes rounding(SequenceId id) const = 0;
+  // The sequence has written so many entries in all.
+  virtual void wrote(SequenceId /*id*/, std::int64_t /*written*/) {}
   // withheld, the free classes, and the values beside the partition.
   [[nodiscard]] virtual KvUsage unowned(const std::optional<KvSequence>& head) const = 0;
   [[nodiscard]] virtual std::optional<Blocks> free_blocks() const = 0;
+  // Cells that a step's attention reads and that are nobody's.
+  [[nodiscard]] virtual std::int64_t scanned_in_vain() const { return 0; }
 };
 
 // What tells the managers apart that give out blocks of which no two sequences share one.
@@ -125,7 +129,7 @@ class NaiveBlocks final : public NaiveGrants {
   [[nodiscard]] std::int64_t cells(SequenceId id) const override {
     return count(static_cast<std::int64_t>(id)) * rule_.block_size;
   }
-  [[nodiscard]] std::int64_t rounding(SequenceId /*id*/) const override { return 0; }
+  [[nodiscard]] Bytes rounding(SequenceId /*id*/) const override { return Bytes{0}; }
 
   [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& /*head*/) const override {
     const std::int64_t block = pool_.bytes_per_token.count() * rule_.block_size;
@@ -224,8 +228,8 @@ class NaiveContiguous final : public NaiveGrants {
   Grant swap_out(SequenceId /*id*/) override { return Grant::never; }
   Grant swap_in(SequenceId /*id*/, std::int64_t /*written*/) override { return Grant::never; }
   [[nodiscard]] std::int64_t cells(SequenceId id) const override { return held_.at(id).asked; }
-  [[nodiscard]] std::int64_t rounding(SequenceId id) const override {
-    return held_.at(id).extent.size.count() - held_.at(id).asked;
+  [[nodiscard]] Bytes rounding(SequenceId id) const override {
+    return bytes(held_.at(id).extent.size.count() - held_.at(id).asked);
   }
 
   [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& head) const override {
@@ -287,6 +291,296 @@ class NaiveContiguous final : public NaiveGrants {
   std::map<SequenceId, Held> held_;
 };
 
+// llama.cpp's cells: an owner each, and its search for a place as it is written there.
+class NaiveCells final : public NaiveGrants {
+ public:
+  NaiveCells(const CellsKvSpec& spec, const KvPool& pool)
+      : spec_(spec),
+        pool_(pool),
+        owners_(static_cast<std::size_t>(spec.num_cells ? spec.num_cells->count()
+                                                        : pool.bytes / pool.bytes_per_token),
+                nobody) {}
+
+  Grant admit(const KvSequence& sequence, const Admission& admission) override {
+    const std::int64_t entries = admission.entries.count();
+    const std::int64_t gate = admission.must_fit.count();
+    if (entries > share() || gate > share()) {
+      return Grant::never;
+    }
+    if (spec_.slots && static_cast<std::int64_t>(held_.size()) >= *spec_.slots) {
+      return Grant::later;
+    }
+    if (gate > count(nobody)) {
+      return Grant::later;
+    }
+    if (!take(static_cast<std::int64_t>(sequence.id), entries)) {
+      return Grant::later;
+    }
+    held_[sequence.id] = entries;
+    return Grant::ok;
+  }
+  Grant extend(SequenceId id, std::int64_t entries) override {
+    if (entries <= held_.at(id)) {
+      return Grant::ok;
+    }
+    if (entries > share()) {
+      return Grant::never;
+    }
+    if (!take(static_cast<std::int64_t>(id), entries - held_.at(id))) {
+      return Grant::later;
+    }
+    held_.at(id) = entries;
+    return Grant::ok;
+  }
+  void release(SequenceId id) override {
+    for (std::size_t cell = size(); cell-- > 0;) {
+      if (owners_[cell] == static_cast<std::int64_t>(id)) {
+        owners_[cell] = nobody;
+        head_ = std::min(head_, cell);
+      }
+    }
+    held_.erase(id);
+  }
+  Grant swap_out(SequenceId /*id*/) override { return Grant::never; }
+  Grant swap_in(SequenceId /*id*/, std::int64_t /*written*/) override { return Grant::never; }
+  [[nodiscard]] std::int64_t cells(SequenceId id) const override { return held_.at(id); }
+  [[nodiscard]] Bytes rounding(SequenceId /*id*/) const override { return Bytes{0}; }
+
+  [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& head) const override {
+    KvUsage usage;
+    const bool contiguous = spec_.choice == CellChoice::contiguous;
+    const Bytes cell = pool_.bytes_per_token;
+    const Bytes free = cell * count(nobody);
+    usage.withheld =
+        spec_.num_cells ? Bytes{0} : pool_.bytes - cell * static_cast<std::int64_t>(size());
+    usage.largest_free = contiguous ? cell * longest_run() : free;
+    const std::int64_t asked = head ? (head->left_padding + head->prompt).count() : 0;
+    if (head && contiguous && asked <= count(nobody) && asked > longest_run()) {
+      usage.external_demand = free;
+    }
+    usage.free_unusable = usage.external_demand;
+    usage.free_usable = free - usage.free_unusable;
+    return usage;
+  }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return Blocks{count(nobody)}; }
+  [[nodiscard]] std::int64_t scanned_in_vain() const override {
+    std::int64_t end = 0;
+    for (std::size_t cell = 0; cell < size(); ++cell) {
+      end = owners_[cell] == nobody ? end : static_cast<std::int64_t>(cell) + 1;
+    }
+    while (end % spec_.padding.count() != 0) {
+      ++end;
+    }
+    return std::min(end, static_cast<std::int64_t>(size())) -
+           (static_cast<std::int64_t>(size()) - count(nobody));
+  }
+
+ private:
+  static constexpr std::int64_t nobody = -1;
+  [[nodiscard]] std::size_t size() const { return owners_.size(); }
+  [[nodiscard]] std::int64_t count(std::int64_t owner) const {
+    return std::count(owners_.begin(), owners_.end(), owner);
+  }
+  [[nodiscard]] std::int64_t share() const {
+    return static_cast<std::int64_t>(size()) / spec_.slots.value_or(1);
+  }
+  [[nodiscard]] std::int64_t longest_run() const {
+    std::int64_t run = 0;
+    std::int64_t longest = 0;
+    for (const std::int64_t owner : owners_) {
+      run = owner == nobody ? run + 1 : 0;
+      longest = std::max(longest, run);
+    }
+    return longest;
+  }
+
+  bool take(std::int64_t owner, std::int64_t asked) {
+    const auto wanted = static_cast<std::size_t>(asked);
+    if (wanted == 0) {
+      return true;
+    }
+    if (spec_.choice == CellChoice::any && asked > count(nobody)) {
+      return false;
+    }
+    if (wanted > size()) {
+      return false;
+    }
+    const std::size_t used = size() - static_cast<std::size_t>(count(nobody));
+    if (head_ > used + 2 * wanted) {
+      head_ = 0;
+    }
+    return spec_.choice == CellChoice::any ? take_any(owner, wanted) : take_run(owner, wanted);
+  }
+  bool take_any(std::int64_t owner, std::size_t wanted) {
+    while (wanted > 0) {
+      head_ = head_ >= size() ? 0 : head_;
+      if (owners_[head_] == nobody) {
+        owners_[head_] = owner;
+        --wanted;
+      }
+      ++head_;
+    }
+    head_ = head_ >= size() ? 0 : head_;
+    return true;
+  }
+  // The loop of llama_kv_cache_find_slot.
+  bool take_run(std::int64_t owner, std::size_t wanted) {
+    std::size_t tested = 0;
+    while (true) {
+      if (head_ + wanted > size()) {
+        tested += size() - head_;
+        head_ = 0;
+        continue;
+      }
+      std::size_t free = 0;
+      while (free < wanted && owners_[head_ + free] == nobody) {
+        ++free;
+      }
+      if (free == wanted) {
+        break;
+      }
+      head_ += free + 1;
+      tested += free + 1;
+      if (tested >= size()) {
+        return false;
+      }
+    }
+    for (std::size_t i = 0; i < wanted; ++i) {
+      owners_[head_ + i] = owner;
+    }
+    head_ += wanted;
+    head_ = head_ >= size() ? 0 : head_;
+    return true;
+  }
+
+  CellsKvSpec spec_;
+  KvPool pool_;
+  std::vector<std::int64_t> owners_;  // of each cell
+  std::map<SequenceId, std::int64_t> held_;
+  std::size_t head_ = 0;
+};
+
+// vAttention: slots in a list, with or without a sequence, and the page groups behind each.
+class NaiveVirtual final : public NaiveGrants {
+ public:
+  NaiveVirtual(const VirtualKvSpec& spec, const KvPool& pool) : spec_(spec), pool_(pool) {
+    group_ = spec.page_size.count() * pool.tensors;
+    tokens_ = spec.page_size.count() / (pool.bytes_per_token.count() / pool.tensors);
+    total_ = pool.bytes.count() / group_;
+    most_slots_ = spec.max_batch_size.value_or(pool.max_num_seqs);
+    watermark_ = static_cast<std::int64_t>(pool.watermark * static_cast<double>(total_));
+  }
+
+  Grant admit(const KvSequence& sequence, const Admission& admission) override {
+    const std::int64_t now = groups(admission.entries.count());
+    const std::int64_t most = std::max(now, groups(admission.must_fit.count()));
+    const std::int64_t kept_free = admission.watermark_applies ? watermark_ : 0;
+    if (most > total_) {
+      return Grant::never;
+    }
+    if (static_cast<std::int64_t>(held_.size()) >= most_slots_ ||
+        most + kept_free > total_ - in_use()) {
+      return Grant::later;
+    }
+    std::int64_t mapped = 0;
+    if (!idle_.empty()) {
+      std::sort(idle_.begin(), idle_.end());
+      auto best = std::find_if(idle_.begin(), idle_.end(), [&](auto g) { return g >= now; });
+      best = best == idle_.end() ? std::prev(idle_.end()) : best;
+      mapped = *best;
+      idle_.erase(best);
+    }
+    held_[sequence.id] = mapped;
+    give(sequence.id, std::max(now, mapped));
+    return Grant::ok;
+  }
+  Grant extend(SequenceId id, std::int64_t entries) override {
+    if (groups(entries) > total_) {
+      return Grant::never;
+    }
+    if (groups(entries) - held_.at(id) > total_ - in_use()) {
+      return Grant::later;
+    }
+    give(id, std::max(groups(entries), held_.at(id)));
+    return Grant::ok;
+  }
+  void release(SequenceId id) override {
+    if (spec_.deferred_reclamation && held_.at(id) > 0) {
+      idle_.push_back(held_.at(id));
+    }
+    held_.erase(id);
+  }
+  void wrote(SequenceId id, std::int64_t written) override {
+    const std::int64_t cells_now = held_.at(id) * tokens_;
+    if (spec_.ahead > Tokens{0} && written + spec_.ahead.count() > cells_now &&
+        cells_now - written < tokens_ && cells_now < pool_.max_model_len.count() &&
+        total_ - in_use() - idle_groups() > 0) {
+      ++held_.at(id);
+    }
+  }
+  Grant swap_out(SequenceId /*id*/) override { return Grant::never; }
+  Grant swap_in(SequenceId /*id*/, std::int64_t /*written*/) override { return Grant::never; }
+  [[nodiscard]] std::int64_t cells(SequenceId id) const override { return held_.at(id) * tokens_; }
+  [[nodiscard]] Bytes rounding(SequenceId id) const override {
+    return Bytes{held_.at(id) * (group_ - tokens_ * pool_.bytes_per_token.count())};
+  }
+  [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& /*head*/) const override {
+    const std::int64_t free = total_ - in_use() - idle_groups();
+    const std::int64_t guarded = std::min(free, watermark_);
+    KvUsage usage;
+    usage.cached_free = Bytes{group_ * idle_groups()};
+    usage.withheld = Bytes{pool_.bytes.count() % group_ + group_ * guarded};
+    usage.free_usable = Bytes{group_ * (free - guarded)};
+    usage.largest_free = usage.free_usable;
+    return usage;
+  }
+  [[nodiscard]] std::optional<Blocks> free_blocks() const override {
+    return Blocks{total_ - in_use()};
+  }
+
+ private:
+  [[nodiscard]] std::int64_t groups(std::int64_t entries) const {
+    return (entries + tokens_ - 1) / tokens_;
+  }
+  [[nodiscard]] std::int64_t in_use() const {
+    std::int64_t sum = 0;
+    for (const auto& [id, mapped] : held_) {
+      sum += mapped;
+    }
+    return sum;
+  }
+  [[nodiscard]] std::int64_t idle_groups() const {
+    std::int64_t sum = 0;
+    for (const std::int64_t mapped : idle_) {
+      sum += mapped;
+    }
+    return sum;
+  }
+  void give(SequenceId id, std::int64_t mapped) {
+    held_.at(id) = mapped;
+    std::sort(idle_.begin(), idle_.end());
+    while (in_use() + idle_groups() > total_) {
+      idle_.erase(idle_.begin());
+    }
+  }
+
+  VirtualKvSpec spec_;
+  KvPool pool_;
+  std::int64_t group_ = 0;
+  std::int64_t tokens_ = 0;  // that a page group holds
+  std::int64_t total_ = 0;
+  std::int64_t most_slots_ = 0;
+  std::int64_t watermark_ = 0;
+  std::map<SequenceId, std::int64_t> held_;
+  std::vector<std::int64_t> idle_;
+};
+
+inline std::unique_ptr<NaiveGrants> make_naive(const CellsKvSpec& spec, const KvPool& pool) {
+  return std::make_unique<NaiveCells>(spec, pool);
+}
+inline std::unique_ptr<NaiveGrants> make_naive(const VirtualKvSpec& spec, const KvPool& pool) {
+  return std::make_unique<NaiveVirtual>(spec, pool);
+}
 inline std::optional<std::int64_t> count_of(const std::optional<Blocks>& blocks) {
   return blocks ? std::optional(blocks->count()) : std::nullopt;
 }

@@ -106,9 +106,8 @@ void choose_workload(Dice& dice, WorkloadSpec& workload, std::int64_t longest) {
           ConstantArrivals{.rate = Rate{100.0 / static_cast<double>(dice.between(1, 200))}};
       break;
     case 2:
-      workload.arrivals =
-          ClosedLoopArrivals{.users = dice.between(1, 9),
-                             .think_time = Duration::milliseconds(dice.between(0, 300))};
+      workload.arrivals = ClosedLoopArrivals{
+          .users = dice.between(1, 9), .think_time = Duration::milliseconds(dice.between(0, 300))};
       break;
     default:
       workload.arrivals =

@@ -151,6 +151,7 @@ struct OutputSpec {
   bool iterations = false;
   bool steps = false;
   bool request_kv = false;
+  bool generation = false;
   bool trace = false;
   std::optional<SeriesSpec> memory = SeriesSpec{};
   std::optional<SeriesSpec> timeseries = SeriesSpec{};
@@ -160,6 +161,8 @@ struct OutputSpec {
     v.field("iterations", self.iterations, "iterations.csv: a row a step, with its time's bounds");
     v.field("steps", self.steps, "steps.csv: a row a step, with its decisions");
     v.field("request_kv", self.request_kv, "request_kv.csv: every request's KV growth");
+    v.field("generation", self.generation,
+            "generation.csv: a row a step, with its work without a KV cache and with one");
     v.field("trace", self.trace, "trace.json for ui.perfetto.dev");
     v.field("memory", self.memory, "memory.csv; null: none");
     v.field("timeseries", self.timeseries, "timeseries.csv; null: none");

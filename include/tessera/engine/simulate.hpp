@@ -21,6 +21,8 @@ namespace tessera {
 // token takes there.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
 [[nodiscard]] Bytes lead_kv_bytes_per_token(const Scenario& scenario);
+// The tensors that hold it: keys and values of each layer on that device.
+[[nodiscard]] std::int64_t lead_kv_tensors(const Scenario& scenario);
 
 // The KV manager of each engine, empty, on the pool of `plan`, its lead device's.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario,

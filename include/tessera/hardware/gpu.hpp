@@ -153,6 +153,11 @@ struct GpuSpec {
   KernelEfficiency attention_decode{0.15,      0.90,      Duration::nanoseconds(1800), 64.0,
                                     Tokens{1}, Tokens{0}, Duration::nanoseconds(290)};
   ElementwiseEfficiency elementwise;
+  // What it takes to map one physical page behind one address range (cuMemMap and cuMemSetAccess),
+  // of 2 MiB and more, and of less. 40 us: vAttention (ASPLOS 2025). 8.6 us: its 7.6 GB/s of
+  // allocation in pages of 64 KiB, through a driver of its own.
+  Duration page_mapping = Duration::microseconds(40);
+  Duration small_page_mapping = Duration::nanoseconds(8600);
   double dequantisation = 0.75;  // reached share of `gemm.memory` when 4-bit weights are unpacked
 
   template <class Self, class Visitor>
@@ -192,6 +197,10 @@ struct GpuSpec {
     v.field("attention_prefill_fp32", self.attention_prefill_fp32, "the same in single precision");
     v.field("attention_decode", self.attention_decode, "attention of one token a sequence");
     v.field("elementwise", self.elementwise, "kernels without matrix products");
+    v.field("page_mapping", self.page_mapping, at_least(Duration{}),
+            "to map one page of 2 MiB or more behind an address range");
+    v.field("small_page_mapping", self.small_page_mapping, at_least(Duration{}),
+            "to map one page of less than 2 MiB");
     v.field("dequantisation", self.dequantisation, between(1e-3, 1.0),
             "share of gemm.memory that is left when 4-bit weights are unpacked");
   }

@@ -70,20 +70,24 @@ struct Admission {
   Tokens must_fit{0};  // a check, not a reservation: this many entries must fit, too
   Tokens known{0};     // the tokens that it has: what it prefills from now on, cached ones included
   bool watermark_applies = false;  // the watermark's memory must stay free
+  std::int64_t rows = 1;           // of the batch that it belongs to, where the manager is
+                                   // batch-shaped: the first to come opens it for all of them
 };
 
 // What a manager's decisions made the GPU do.
 struct KvWork {
-  Bytes copied{0};       // read and written again on the device
-  Bytes swapped_in{0};   // from host memory
-  Bytes swapped_out{0};  // to host memory
-  std::int64_t pages_mapped = 0;
-  Tokens cells_scanned{0};  // that attention reads beyond the live ones
+  Bytes copied{0};                      // read and written again on the device
+  Bytes swapped_in{0};                  // from host memory
+  Bytes swapped_out{0};                 // to host memory
+  std::int64_t pages_mapped = 0;        // of 2 MiB and more
+  std::int64_t small_pages_mapped = 0;  // of less
+  Tokens cells_scanned{0};              // that attention reads beyond the live ones
   KvWork& operator+=(const KvWork& other) {
     copied += other.copied;
     swapped_in += other.swapped_in;
     swapped_out += other.swapped_out;
     pages_mapped += other.pages_mapped;
+    small_pages_mapped += other.small_pages_mapped;
     cells_scanned += other.cells_scanned;
     return *this;
   }
@@ -146,6 +150,11 @@ class KvCache {
   // Entries an empty pool holds, if all of it can be filled.
   [[nodiscard]] virtual Tokens capacity() const = 0;
 
+  // Whether its sequences are the rows of one batch (KvTraits::batch_shaped).
+  [[nodiscard]] virtual bool is_batch_shaped() const { return false; }
+  // Whether entries that were computed once are there for the next step.
+  [[nodiscard]] virtual bool keeps_entries() const { return true; }
+
   // Entries of the sequence's prompt and generated tokens that are cached and need not be computed;
   // `known` is how many tokens it has. A look-up: nothing changes, except who was asked for last
   // where the least recently used is evicted first.
@@ -160,6 +169,8 @@ class KvCache {
   // Makes room for `entries` in total (not more). Precondition: admitted. On later, nothing
   // changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
+  // All of a step's memory has been asked for: adds the work that the step causes as a whole.
+  virtual void settle(KvWork& /*work*/) const {}
   // The contents of the sequence's first `entries` entries are settled, though they may not have
   // been computed yet: others may be given the same memory from now on, where the manager shares.
   virtual void publish(SequenceId id, Tokens entries) = 0;
@@ -195,9 +206,12 @@ class KvCache {
 struct KvPool {
   Bytes bytes{0};            // of device memory
   Bytes bytes_per_token{0};  // over all layers
+  // That a token's KV is spread over evenly: keys and values of every layer.
+  std::int64_t tensors = 1;
   Tokens max_model_len{0};
-  Bytes host_bytes{0};     // of host memory, for swapping
-  double watermark = 0.0;  // the policy's own, where the manager's spec has none
+  std::int64_t max_num_seqs = 1'000'000;  // that the policy runs at once
+  Bytes host_bytes{0};                    // of host memory, for swapping
+  double watermark = 0.0;                 // the policy's own, where the manager's spec has none
   // Whether admissions leave the watermark free even when nobody runs (vLLM v0), and a decode wants
   // a free block even when its last one has room: then no sequence can have the whole pool.
   bool watermark_always = false;
@@ -205,11 +219,18 @@ struct KvPool {
   bool null_block = false;  // vLLM v1 keeps block 0 for itself
 };
 
-// Precondition: pool.bytes_per_token > 0, pool.max_model_len > 0.
+// Precondition: pool.bytes_per_token > 0 and a multiple of pool.tensors, pool.max_model_len > 0.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ContiguousKvSpec& spec,
                                                      const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ConcatKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const StaticCacheKvSpec& spec,
+                                                     const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const CellsKvSpec& spec, const KvPool& pool);
+// Precondition: a page holds the keys of a token in one layer.
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const VirtualKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const NoKvSpec& spec, const KvPool& pool);
 
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TokenKvSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const RadixKvSpec& spec, const KvPool& pool);

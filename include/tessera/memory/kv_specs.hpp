@@ -4,12 +4,14 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <variant>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/spec.hpp"
+#include "tessera/memory/allocator_specs.hpp"
 
 namespace tessera {
 
@@ -26,6 +28,11 @@ struct KvTraits {
   bool swaps = false;
   // The sequences of one request share what they have in common, and copy on write.
   bool copies_on_write = false;
+  // Its sequences are the rows of one batch, which share tensors: they come in one step, grow
+  // together, and leave together. A batch that it has opened can always grow to its end.
+  bool batch_shaped = false;
+  // It keeps nothing between steps: each step computes its sequences from their first token.
+  bool keeps_nothing = false;
   // Its pool is this share of the memory that weights, workspace and driver leave free, instead of
   // the rest of the engine's share of the device.
   std::optional<double> share_of_free = std::nullopt;
@@ -112,6 +119,131 @@ struct PagedKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {
     return num_blocks ? std::optional(block_size * num_blocks->count()) : std::nullopt;
   }
+};
+
+// Which tensors a growing cache holds while a step runs: of one layer the old one beside the new
+// (DynamicCache), or all old ones, which the caller of the model still has (past_key_values as a
+// tuple of tuples).
+enum class CacheForm { dynamic, tuple };
+template <>
+struct EnumNames<CacheForm> {
+  static constexpr std::array<std::string_view, 2> names{"dynamic", "tuple"};
+};
+
+struct ConcatKvSpec {
+  static constexpr std::string_view kind = "concat";
+  static constexpr std::string_view summary =
+      "K = Concat(K, k) every step, on PyTorch's caching allocator (Hugging Face DynamicCache)";
+  CacheForm form = CacheForm::dynamic;
+  CudaCachingSpec allocator;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("form", self.form,
+            "dynamic: an old tensor dies when its new one is filled; tuple: when the step ends");
+    CudaCachingSpec::describe(self.allocator, v);
+  }
+  [[nodiscard]] KvTraits traits() const { return {.batch_shaped = true}; }
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
+};
+
+struct StaticCacheKvSpec {
+  static constexpr std::string_view kind = "static_cache";
+  static constexpr std::string_view summary =
+      "a batch's tensors for the longest context at once (Hugging Face StaticCache)";
+  std::optional<Tokens> max_cache_len;
+  CudaCachingSpec allocator;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("max_cache_len", self.max_cache_len, between(Tokens{1}, Tokens{1'000'000'000}),
+            "cells of a row; null: max_model_len");
+    CudaCachingSpec::describe(self.allocator, v);
+  }
+  [[nodiscard]] KvTraits traits() const {
+    return {.reserves_at_admission = true, .batch_shaped = true};
+  }
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
+};
+
+// Where the tokens of a step go: into one run of free cells, or into any free cells.
+enum class CellChoice { contiguous, any };
+template <>
+struct EnumNames<CellChoice> {
+  static constexpr std::array<std::string_view, 2> names{"contiguous", "any"};
+};
+
+struct CellsKvSpec {
+  static constexpr std::string_view kind = "cells";
+  static constexpr std::string_view summary =
+      "a fixed number of cells that all sequences share and attention scans (llama.cpp)";
+  std::optional<Tokens> num_cells;
+  CellChoice choice = CellChoice::any;
+  Tokens padding{256};
+  std::optional<std::int64_t> slots;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field(
+        "num_cells", self.num_cells, between(Tokens{1}, Tokens{1'000'000'000}),
+        "n_ctx of llama.cpp; null: what the device's memory holds, at most max_model_len for each "
+        "of max_num_seqs");
+    v.field("choice", self.choice,
+            "contiguous: a run of cells for the new tokens of a sequence, searched from the head "
+            "(until 2025); any: whatever cells are free");
+    v.field("padding", self.padding, between(Tokens{1}, Tokens{65'536}),
+            "attention scans up to the last used cell, rounded up to this: 256 with flash "
+            "attention, else 32");
+    v.field("slots", self.slots, between(std::int64_t{1}, std::int64_t{1'000'000}),
+            "n_parallel: so many sequences at once, each with its share of the cells to itself; "
+            "null: all share all");
+  }
+  [[nodiscard]] KvTraits traits() const { return {.reserves_at_admission = slots.has_value()}; }
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return num_cells; }
+};
+
+struct VirtualKvSpec {
+  static constexpr std::string_view kind = "virtual";
+  static constexpr std::string_view summary =
+      "contiguous addresses, pages mapped as they fill (vAttention)";
+  Bytes page_size{2 << 20};
+  std::optional<std::int64_t> max_batch_size;
+  bool deferred_reclamation = true;
+  Tokens ahead{10};
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("page_size", self.page_size, between(Bytes{4096}, Bytes{std::int64_t{1} << 30}),
+            "2 MiB with CUDA's driver; 64 KiB, 128 KiB or 256 KiB with vAttention's own");
+    v.field("max_batch_size", self.max_batch_size,
+            between(std::int64_t{1}, std::int64_t{1'000'000}),
+            "sequences that have an address range; null: the policy's max_num_seqs");
+    v.field("deferred_reclamation", self.deferred_reclamation,
+            "pages stay mapped when a sequence ends, for the next one or until they are needed");
+    v.field("ahead", self.ahead, between(Tokens{0}, Tokens{1'000'000}),
+            "a sequence that may fill its pages within so many tokens is given the next ones in "
+            "the background, which takes no time; 0: never");
+  }
+  [[nodiscard]] KvTraits traits() const { return {}; }
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
+};
+
+struct NoKvSpec {
+  static constexpr std::string_view kind = "none";
+  static constexpr std::string_view summary =
+      "no KV cache: every step computes the whole sequence again";
+
+  template <class Self, class Visitor>
+  static void describe(Self& /*self*/, Visitor& /*v*/) {}
+  [[nodiscard]] KvTraits traits() const {
+    return {.reserves_at_admission = true, .keeps_nothing = true};
+  }
+  [[nodiscard]] Tokens smallest_pool() const { return Tokens{0}; }
+  [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
 
 struct TokenKvSpec {
@@ -213,7 +345,8 @@ struct TgiKvSpec {
   }
 };
 
-using KvCacheSpec = std::variant<PagedKvSpec, ContiguousKvSpec, TokenKvSpec, RadixKvSpec,
-                                 TensorRtLlmKvSpec, TgiKvSpec>;
+using KvCacheSpec =
+    std::variant<PagedKvSpec, ContiguousKvSpec, TokenKvSpec, RadixKvSpec, TensorRtLlmKvSpec,
+                 TgiKvSpec, ConcatKvSpec, StaticCacheKvSpec, CellsKvSpec, VirtualKvSpec, NoKvSpec>;
 
 }  // namespace tessera

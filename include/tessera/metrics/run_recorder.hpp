@@ -8,6 +8,7 @@
 
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
+#include "tessera/metrics/generation.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
 namespace tessera {
@@ -50,6 +51,8 @@ class RunRecorder final : public Recorder {
   // What a user should hear (a series whose interval was widened).
   [[nodiscard]] const Diagnostics& notes() const;
   [[nodiscard]] const NodeRecord& node() const;
+  // The first steps of the generation loop, where the scenario asks for them.
+  [[nodiscard]] const std::vector<GenerationRow>& generation() const;
 
  private:
   struct State;

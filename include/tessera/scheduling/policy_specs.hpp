@@ -56,6 +56,8 @@ struct PolicyTraits {
   bool swaps = false;
   // It serves requests of several sequences, and swaps them out where it takes their memory.
   bool serves_groups = false;
+  // Its sequences are the rows of a padded batch, which come and leave together.
+  bool pads_batches = false;
   // vLLM v1 keeps KV block 0 for itself.
   bool null_block = false;
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
@@ -153,7 +155,7 @@ struct StaticSpec {
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "requests of a batch");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.needs_reservation = true, .max_num_seqs = max_num_seqs};
+    return {.needs_reservation = true, .pads_batches = true, .max_num_seqs = max_num_seqs};
   }
 };
 

@@ -42,6 +42,7 @@ struct Step {
   std::vector<Sequence*> swapped_out;  // those of them who wait in host memory
   std::vector<Sequence*> swapped_in;
   std::vector<CacheHit> hits;
+  bool writes_kv = true;  // of the tokens that it computes
   KvWork work;
   Tokens tokens{0};             // of all entries
   bool memory_refused = false;  // somebody was not admitted or brought back for want of memory
@@ -53,6 +54,7 @@ struct Step {
     swapped_out.clear();
     swapped_in.clear();
     hits.clear();
+    writes_kv = true;
     work = {};
     tokens = Tokens{0};
     memory_refused = false;

@@ -1,6 +1,7 @@
 // The one door through which a policy acts: it allocates at once, and can refund.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -29,12 +30,14 @@ class StepBuilder {
     bool watermark_applies = false;  // the watermark's memory must stay free
     Tokens left_padding{0};          // cells before the prompt, computed as if they were tokens
     Tokens trailing_padding{0};      // cells that its row will go on to fill after its end
+    std::int64_t rows = 1;           // of the padded batch that it comes in with
   };
   // Admits a waiting sequence with KV for its padding, its cached tokens and those of this step,
   // and schedules them.
   Grant admit(Sequence& sequence, const Terms& terms);
 
-  // Schedules the next `tokens` of a running sequence, with KV for them.
+  // Schedules the next `tokens` of a running sequence, with KV for them. Where no KV cache keeps
+  // what came before them, the entry computes all of it again.
   Grant schedule(Sequence& sequence, Tokens tokens);
 
   // The same for a chunk of a prompt, which engines that tell prefills from decodes by their stage
@@ -89,6 +92,7 @@ class StepBuilder {
  private:
   Grant schedule_as(Sequence& sequence, Tokens tokens, EntryKind kind);
   void add_entry(Sequence& sequence, Tokens tokens, EntryKind kind);
+  void compute_again(Sequence& sequence, Tokens entries);
 
   Step& step_;
   KvCache& kv_;

@@ -15,6 +15,7 @@ namespace tessera {
 struct RunResult {
   Summary summary;
   NodeRecord node;
+  std::vector<GenerationRow> generation;  // where the scenario asks for it: the first steps
   Diagnostics notes;
 };
 
