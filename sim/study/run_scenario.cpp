@@ -8,14 +8,21 @@
 namespace tessera {
 namespace {
 
-std::string manifest(const Scenario& scenario, const std::string& yaml, const RunOrigin& origin,
-                     const Stopwatch& stopwatch) {
+// How the run was simulated, which its results do not show.
+std::string advance_of(const Scenario& scenario, const Recorder& recorder) {
+  const std::string why = why_step_by_step(scenario, recorder);
+  return why.empty() ? "span" : "step: " + why;
+}
+
+std::string manifest(const Scenario& scenario, const std::string& yaml, const std::string& advance,
+                     const RunOrigin& origin, const Stopwatch& stopwatch) {
   JsonWriter json;
   json.string("tessera_version", version());
   json.string("git_hash", git_hash());
   json.string("name", scenario.name);
   json.value("seed", std::to_string(scenario.seed));
   json.string("scenario_sha256", sha256(yaml));
+  json.string("advance", advance);
   json.open_array("argv");
   for (const std::string& argument : origin.arguments) {
     json.element(argument);
@@ -44,7 +51,8 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
     folder->write("summary.csv", recorder.summary_csv());
     folder->write("summary.json", recorder.summary_json());
     folder->write("scenario.resolved.yaml", yaml);
-    folder->write("manifest.json", manifest(scenario, yaml, origin, stopwatch));
+    folder->write("manifest.json",
+                  manifest(scenario, yaml, advance_of(scenario, recorder), origin, stopwatch));
   }
   return result;
 }

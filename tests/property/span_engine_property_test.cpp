@@ -219,7 +219,7 @@ std::uint64_t scenarios(std::uint64_t usual) {
 
 TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
   std::int64_t in_spans = 0;
-  const std::uint64_t all = scenarios(4000);
+  const std::uint64_t all = scenarios(TESSERA_SPAN_SCENARIOS);
   for (std::uint64_t seed = 1; seed <= all; ++seed) {
     const Scenario scenario = random_scenario(seed);
     const Outcome spans(with(scenario, Advance::span));
@@ -232,7 +232,7 @@ TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
 }
 
 TEST(SpanEngine, WritesTheFilesOfOneStepAtATime) {
-  for (std::uint64_t seed = 1; seed <= scenarios(300); ++seed) {
+  for (std::uint64_t seed = 1; seed <= scenarios(TESSERA_SPAN_SCENARIOS / 14); ++seed) {
     const Scenario scenario = random_scenario(seed);
     ASSERT_EQ(files_of(with(scenario, Advance::span)), files_of(with(scenario, Advance::step)))
         << "seed " << seed;
