@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/cli/program_under_test.hpp"
 
 namespace tessera::test {
@@ -12,14 +14,28 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
+// As the program lists them.
+std::vector<std::string> all_verbs() {
+  std::istringstream overview(Workplace().run({}).out);
+  std::vector<std::string> verbs;
+  bool listed = false;
+  for (std::string line; std::getline(overview, line) && !(listed && line.empty());) {
+    if (listed) {
+      verbs.push_back(line.substr(2, line.find(' ', 2) - 2));
+    }
+    listed = listed || line == "Verbs:";
+  }
+  EXPECT_GE(verbs.size(), 7U);
+  return verbs;
+}
+
 TEST(CliUsage, WithoutArgumentsItSaysWhatItCanDo) {
   const Workplace place;
   const Finished alone = place.run({});
   EXPECT_EQ(alone.status, 0);
   EXPECT_EQ(alone.err, "");
-  for (const char* verb :
-       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
-    EXPECT_THAT(alone.out, HasSubstr(std::string("\n  ") + verb + " "));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(alone.out, HasSubstr("\n  " + verb + " "));
   }
   std::size_t examples = 0;
   for (std::size_t at = 0; (at = alone.out.find("\n  tessera ", at)) != std::string::npos; ++at) {
@@ -27,6 +43,7 @@ TEST(CliUsage, WithoutArgumentsItSaysWhatItCanDo) {
   }
   EXPECT_EQ(examples, 3U);
   EXPECT_EQ(place.run({"--help"}).out, alone.out);
+  EXPECT_EQ(place.run({"help"}).out, alone.out);
   EXPECT_EQ(place.run({"--help"}).status, 0);
 }
 
@@ -37,12 +54,12 @@ TEST(CliUsage, VersionNamesTheBuild) {
 }
 
 TEST(CliUsage, EveryVerbExplainsItselfWithExamples) {
-  for (const char* verb :
-       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
+  for (const std::string& verb : all_verbs()) {
     const Finished help = Workplace().run({verb, "--help"});
     EXPECT_EQ(help.status, 0) << verb;
-    EXPECT_THAT(help.out, StartsWith(std::string("Usage: tessera ") + verb));
-    EXPECT_THAT(help.out, HasSubstr(std::string("\nExamples:\n  tessera ") + verb));
+    EXPECT_THAT(help.out, StartsWith("Usage: tessera " + verb));
+    EXPECT_THAT(help.out, HasSubstr(verb == "completion" ? "tessera completion"
+                                                         : "\nExamples:\n  tessera " + verb));
     EXPECT_EQ(help.err, "");
   }
 }
