@@ -82,7 +82,9 @@ std::string section(const Comparison& comparison, ComparedPart part, const std::
   table.column("B", Align::right);
   table.column("B to A", Align::right);
   bool any = false;
+  bool is_told = part == ComparedPart::scenario;
   for (const Compared& row : comparison.rows) {
+    is_told = is_told || row.part == part;
     if (row.part == part && is_worth_showing(row)) {
       const bool is_setting = part == ComparedPart::scenario;
       const auto text = [&](const std::string& value) {
@@ -92,7 +94,7 @@ std::string section(const Comparison& comparison, ComparedPart part, const std::
       any = true;
     }
   }
-  return any ? table.text() : heading + ": " + otherwise + "\n";
+  return any ? table.text() : heading + ": " + (is_told ? otherwise : "not told") + "\n";
 }
 
 // "decode_ms" of "mean_decode_ms"; "kv_live" of "kv_live_mean_bytes".

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <sstream>
 
 #include "tests/cli/program_under_test.hpp"
@@ -62,6 +63,58 @@ TEST(CliUsage, EveryVerbExplainsItselfWithExamples) {
                                                          : "\nExamples:\n  tessera " + verb));
     EXPECT_EQ(help.err, "");
   }
+}
+
+TEST(CliUsage, HelpExplainsAVerb) {
+  EXPECT_EQ(Workplace().run({"help", "sweep"}).out, Workplace().run({"sweep", "--help"}).out);
+  const Finished typo = Workplace().run({"help", "swep"});
+  EXPECT_EQ(typo.status, 64);
+  EXPECT_THAT(typo.err, HasSubstr("did you mean 'sweep'?"));
+}
+
+// What the shell offers after some words, the last of which is being typed.
+std::string completed(const Workplace& place, const std::string& words) {
+  const std::string command =
+      "cd " + place.path().string() + " && bash -c 'source tessera.bash; COMP_WORDS=(" + words +
+      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; _tessera; "
+      "echo \"${COMPREPLY[*]}\"' > completed";
+  EXPECT_EQ(std::system(command.c_str()), 0) << words;
+  return place.read("completed");
+}
+
+TEST(CliUsage, TheShellCompletesVerbsOptionsAndValues) {
+  const Workplace place;
+  const Finished script = place.run({"completion", "bash"});
+  ASSERT_EQ(script.status, 0);
+  place.write("tessera.bash", script.out);
+  place.write("mine.yaml", "");
+  EXPECT_EQ(completed(place, "tessera sw"), "sweep\n");
+  EXPECT_EQ(completed(place, "tessera run --requ"), "--requests\n");
+  EXPECT_EQ(completed(place, "tessera run --gpu h2"), "h200\n");
+  EXPECT_EQ(completed(place, "tessera run --policy sara"), "sarathi\n");
+  EXPECT_EQ(completed(place, "tessera run mi"), "mine.yaml\n");
+  EXPECT_EQ(completed(place, "tessera list mod"), "models\n");
+  EXPECT_EQ(completed(place, "tessera capacity --find en"), "energy\n");
+  EXPECT_EQ(completed(place, "tessera sweep --vary engine.policy.max_num_s"),
+            "engine.policy.max_num_seqs=\n");
+  // Every verb and every option is there, for both shells.
+  const std::string zsh = place.run({"completion", "zsh"}).out;
+  EXPECT_THAT(zsh, StartsWith("#compdef tessera"));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(script.out, HasSubstr("\n    " + verb + ")\n"));
+    EXPECT_THAT(zsh, HasSubstr("\n    " + verb + ")\n"));
+  }
+  EXPECT_EQ(place.run({"completion", "fish"}).status, 64);
+}
+
+TEST(CliUsage, TheManualDescribesEveryVerb) {
+  const Finished manual = Workplace().run({"manual"});
+  EXPECT_EQ(manual.status, 0);
+  EXPECT_THAT(manual.out, StartsWith(".TH TESSERA 1"));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(manual.out, HasSubstr("\n.SS tessera " + verb));
+  }
+  EXPECT_THAT(manual.out, HasSubstr("\\-\\-dry\\-run\n"));
 }
 
 TEST(CliUsage, UnknownVerbsAreSuggestedTheNearestOne) {
