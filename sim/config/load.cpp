@@ -8,6 +8,7 @@
 #include "sim/config/conform.hpp"
 #include "sim/config/document.hpp"
 #include "sim/config/files.hpp"
+#include "sim/config/node_preset.hpp"
 #include "sim/config/overrides.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/problems.hpp"
@@ -16,24 +17,10 @@
 #include "sim/config/sweep_mapping.hpp"
 #include "sim/config/to_node.hpp"
 #include "sim/config/validate.hpp"
+#include "tessera/cost/kernel_tables.hpp"
 
 namespace tessera {
 namespace {
-
-// What `hardware` means when it says nothing.
-constexpr const char* default_gpu = "t4";
-
-void add_default_gpu(Node& root) {
-  Entry* hardware = root.find("hardware");
-  if (hardware == nullptr) {
-    root.add("hardware", root.place, mapping_node(root.place));
-    hardware = &root.entries.back();
-  }
-  Node& mapping = hardware->value;
-  if (mapping.is(NodeKind::mapping) && mapping.find("gpu") == nullptr) {
-    mapping.add("gpu", hardware->place, scalar_node(default_gpu, hardware->place));
-  }
-}
 
 bool is_usable_root(const Node& root, Problems& problems) {
   if (root.is(NodeKind::mapping)) {
@@ -48,7 +35,8 @@ bool is_usable_root(const Node& root, Problems& problems) {
   return false;
 }
 
-void read_tree(const Node& root, Scenario& scenario, Problems& problems) {
+void read_tree(Node& root, Scenario& scenario, Problems& problems) {
+  expand_node_preset(root, problems);
   check_structure(root, scenario_shape(), "", problems);
   const std::string directory = scenario.directory;
   (void)read_node(root, scenario, "", {problems, directory});
@@ -183,6 +171,9 @@ LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override>
     check_swept_values(root, groups, problems);
   }
   problems.raise(name_);
+  if (auto* profiled = std::get_if<ProfiledCostSpec>(&loaded.scenario.cost)) {
+    profiled->tables = read_kernel_tables(*profiled, directory_);
+  }
   loaded.notes = notes_in(problems);
   return loaded;
 }

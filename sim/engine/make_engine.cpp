@@ -14,6 +14,9 @@ std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder)
   if (!recorder.takes_spans()) {
     return "what is recorded names the sequences of every step";
   }
+  if (scenario.engine.parallel.devices() > 1) {
+    return "spans are for one engine on one GPU";
+  }
   const auto plan = plan_memory(scenario);
   TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
                     "a scenario that is simulated fits its device");
@@ -21,9 +24,9 @@ std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder)
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
-                                           const MemoryPlan& plan, Recorder& recorder) {
+                                           const EnginePlan& plan, Recorder& recorder) {
   if (why_step_by_step(scenario, recorder).empty()) {
-    return make_span_engine(id, scenario, plan, recorder);
+    return make_span_engine(id, scenario, plan.lead_plan(), recorder);
   }
   return std::make_unique<Engine>(id, scenario, plan, recorder);
 }
