@@ -78,17 +78,28 @@ VerbOptions::VerbOptions(VerbHelp help)
   flag("help,h", "print this help");
 }
 
+void VerbOptions::add_row(const char* names, const char* placeholder, const char* doc,
+                          bool is_repeatable) {
+  const std::string both = names;
+  const std::size_t comma = both.find(',');
+  const std::string letter = comma == std::string::npos ? "" : both.substr(comma + 1);
+  rows_.push_back({both.substr(0, comma), letter, placeholder, doc, is_repeatable});
+}
+
 VerbOptions& VerbOptions::flag(const char* names, const char* doc) {
+  add_row(names, "", doc, false);
   options_.add_options()(names, doc);
   return *this;
 }
 
 VerbOptions& VerbOptions::value(const char* names, const char* placeholder, const char* doc) {
+  add_row(names, placeholder, doc, false);
   options_.add_options()(names, po::value<std::string>()->value_name(placeholder), doc);
   return *this;
 }
 
 VerbOptions& VerbOptions::repeatable(const char* names, const char* placeholder, const char* doc) {
+  add_row(names, placeholder, doc, true);
   options_.add_options()(
       names, po::value<std::vector<std::string>>()->composing()->value_name(placeholder), doc);
   return *this;

@@ -22,6 +22,15 @@ struct VerbHelp {
   std::string examples;  // one a line, indented
 };
 
+// One option as help, completion and the manual page know it.
+struct OptionRow {
+  std::string name;         // "output"
+  std::string letter;       // "o"; empty: none
+  std::string placeholder;  // "DIR"; empty: it takes no value
+  std::string doc;
+  bool is_repeatable = false;
+};
+
 // How many arguments stand without an option's name.
 struct Positionals {
   int least = 0;
@@ -81,9 +90,14 @@ class VerbOptions {
   [[nodiscard]] std::optional<GivenOptions> parse(std::span<const std::string> arguments,
                                                   Positionals positionals) const;
   [[nodiscard]] std::string help_text() const;
+  [[nodiscard]] const VerbHelp& help() const { return help_; }
+  [[nodiscard]] std::span<const OptionRow> rows() const { return rows_; }
 
  private:
+  void add_row(const char* names, const char* placeholder, const char* doc, bool is_repeatable);
+
   VerbHelp help_;
+  std::vector<OptionRow> rows_;
   boost::program_options::options_description options_;
 };
 

@@ -1,16 +1,15 @@
-// What the program says of itself, and the exit status that each kind of failure gets.
+// What the command line calls, and the exit status that each kind of failure gets.
 #include "tessera/cli/program.hpp"
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <new>
 #include <string_view>
 
+#include "sim/cli/overview.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/config/load.hpp"
-#include "tessera/core/closest.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/core/diagnostic.hpp"
 #include "tessera/core/version.hpp"
@@ -19,48 +18,9 @@
 namespace tessera {
 namespace {
 
-void print_overview() {
-  print(
-      "tessera simulates one LLM serving node: its batches, its time, every byte of its "
-      "memory.\n\n");
-  print("Usage: tessera VERB [arguments]\n\nVerbs:\n");
-  for (const Verb& verb : all_verbs()) {
-    std::string line = "  " + std::string(verb.name);
-    line.resize(12, ' ');
-    print(line + std::string(verb.summary) + "\n");
-  }
-  print(
-      "\nExamples:\n"
-      "  tessera run --gpu t4 --model opt-2.7b --rate 2\n"
-      "  tessera run scenarios/t4_llama7b_int8.yaml -o out/a\n"
-      "  tessera sweep scenarios/t4_llama7b_int8.yaml --vary engine.policy.max_num_seqs=1,4,16,64\n"
-      "\n'tessera VERB --help' explains a verb; 'tessera --version' says which build this is.\n");
-}
-
-const Verb& find_verb(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Verb& verb : all_verbs()) {
-    if (verb.name == name) {
-      return verb;
-    }
-    names.emplace_back(verb.name);
-  }
-  if (name.starts_with('-')) {
-    names = {"--help", "--version"};
-  }
-  std::string message =
-      "unknown " + std::string(name.starts_with('-') ? "option" : "verb") + " '" + name + "'";
-  if (const auto meant = closest(name, names)) {
-    message += "; did you mean '" + *meant + "'?";
-  } else {
-    message += "; 'tessera --help' lists what there is";
-  }
-  throw WrongUsage(message);
-}
-
 int dispatch(const std::vector<std::string>& command_line, const SweepCrew* crew) {
   if (command_line.size() < 2 || command_line[1] == "--help" || command_line[1] == "-h") {
-    print_overview();
+    print(overview());
     return ExitStatus::done;
   }
   if (command_line[1] == "--version") {

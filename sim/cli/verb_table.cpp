@@ -8,12 +8,14 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<Verb, 12> verbs{{
+constexpr std::array<Verb, 16> verbs{{
     {"run", "simulate one scenario", run_options, run_verb},
     {"sweep", "simulate every combination of some values", sweep_options, sweep_verb},
     {"merge", "one table from the shards of a sweep", merge_options, merge_verb},
     {"capacity", "the highest load, or the cheapest setting, that meets an SLO", capacity_options,
      capacity_verb},
+    {"compare", "what differs between two runs, and where time and bytes went", compare_options,
+     compare_verb},
     {"report", "one HTML page about a run or a sweep", report_options, report_verb},
     {"validate", "find every problem of a scenario without running it", validate_options,
      validate_verb},
@@ -25,6 +27,10 @@ constexpr std::array<Verb, 12> verbs{{
     {"calibrate", "fit a GPU's constants to measurements", calibrate_options, calibrate_verb},
     {"list", "name the presets and kinds that a scenario may use", list_options, list_verb},
     {"schema", "print the JSON Schema of scenarios, for editors", schema_options, schema_verb},
+    {"help", "what the program can do, or what one verb does", help_options, help_verb},
+    {"completion", "print a script for the shell to complete with", completion_options,
+     completion_verb},
+    {"manual", "print the manual page", manual_options, manual_verb},
 }};
 
 }  // namespace

@@ -48,6 +48,14 @@ struct Verb {
 [[nodiscard]] int merge_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions capacity_options();
 [[nodiscard]] int capacity_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions compare_options();
+[[nodiscard]] int compare_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions help_options();
+[[nodiscard]] int help_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions completion_options();
+[[nodiscard]] int completion_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions manual_options();
+[[nodiscard]] int manual_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions report_options();
 [[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions validate_options();

@@ -1,8 +1,10 @@
 #include "sim/config/overrides.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "sim/config/conform.hpp"
+#include "tessera/config/values.hpp"
 
 namespace tessera {
 namespace {
@@ -230,6 +232,17 @@ void descend(Node& node, const Shape& shape, std::string_view remaining, Node va
 }
 
 }  // namespace
+
+std::vector<std::string> scenario_paths() {
+  std::vector<std::string> paths;
+  std::set<std::string> seen;
+  for (const std::string& path : all_paths()) {
+    if (seen.insert(path).second) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
 
 std::string why_no_such_path(std::string_view path) {
   if (has_path(scenario_shape(), path)) {

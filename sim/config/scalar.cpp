@@ -160,7 +160,11 @@ std::variant<Dimensioned, Complaint> split_unit(ScalarForm form, ScalarText scal
   std::string_view unit = prefix->rest;
   unit.remove_prefix(std::min(unit.find_first_not_of(' '), unit.size()));
   if (unit.empty()) {
-    return expected(with_unit(form), scalar);
+    Complaint complaint = expected(with_unit(form), scalar);
+    if (form == ScalarForm::rate) {
+      complaint.message += "; write '" + std::string(prefix->number) + " /s'";
+    }
+    return complaint;
   }
   if (has_leading_zero(prefix->number)) {
     return leading_zero(scalar);

@@ -177,6 +177,7 @@ json::object mapping_schema(const Shape& shape) {
     add_property(schema["properties"].as_object(), base);
     ways.push_back(json::object{{"required", json::array{base.name}}});
   }
+  // Where a mapping that stands alone needs no key, every one will do.
   if (schema.contains("required")) {
     ways.push_back(json::object{{"required", schema["required"]}});
     schema.erase("required");

@@ -139,10 +139,15 @@ class TraceBuilder {
         notes.push_back({Severity::note, Place{file_}, std::to_string(count) + what});
       }
     };
-    note(num_without_prompt_, " rows with no prompt tokens left out");
-    note(num_without_output_, " rows with no response tokens left out");
-    note(trace_.reordered, " of " + std::to_string(trace_.rows.size()) +
-                               " rows arrive before the row above them; sorted by time");
+    const auto rows = [](std::int64_t count) { return count == 1 ? " row" : " rows"; };
+    note(num_without_prompt_,
+         rows(num_without_prompt_) + std::string(" with no prompt tokens left out"));
+    note(num_without_output_,
+         rows(num_without_output_) + std::string(" with no response tokens left out"));
+    note(trace_.reordered, " of " + std::to_string(trace_.rows.size()) + " rows " +
+                               (trace_.reordered == 1 ? "arrives before the row above it"
+                                                      : "arrive before the row above them") +
+                               "; sorted by time");
   }
 
   // The scale is taken to twelve decimals, so that a written 0.05 stretches gaps by exactly 20.

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <sstream>
+
 #include "tests/cli/program_under_test.hpp"
 
 namespace tessera::test {
@@ -12,14 +15,28 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
+// As the program lists them.
+std::vector<std::string> all_verbs() {
+  std::istringstream overview(Workplace().run({}).out);
+  std::vector<std::string> verbs;
+  bool listed = false;
+  for (std::string line; std::getline(overview, line) && !(listed && line.empty());) {
+    if (listed) {
+      verbs.push_back(line.substr(2, line.find(' ', 2) - 2));
+    }
+    listed = listed || line == "Verbs:";
+  }
+  EXPECT_GE(verbs.size(), 7U);
+  return verbs;
+}
+
 TEST(CliUsage, WithoutArgumentsItSaysWhatItCanDo) {
   const Workplace place;
   const Finished alone = place.run({});
   EXPECT_EQ(alone.status, 0);
   EXPECT_EQ(alone.err, "");
-  for (const char* verb :
-       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
-    EXPECT_THAT(alone.out, HasSubstr(std::string("\n  ") + verb + " "));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(alone.out, HasSubstr("\n  " + verb + " "));
   }
   std::size_t examples = 0;
   for (std::size_t at = 0; (at = alone.out.find("\n  tessera ", at)) != std::string::npos; ++at) {
@@ -27,6 +44,7 @@ TEST(CliUsage, WithoutArgumentsItSaysWhatItCanDo) {
   }
   EXPECT_EQ(examples, 3U);
   EXPECT_EQ(place.run({"--help"}).out, alone.out);
+  EXPECT_EQ(place.run({"help"}).out, alone.out);
   EXPECT_EQ(place.run({"--help"}).status, 0);
 }
 
@@ -37,14 +55,66 @@ TEST(CliUsage, VersionNamesTheBuild) {
 }
 
 TEST(CliUsage, EveryVerbExplainsItselfWithExamples) {
-  for (const char* verb :
-       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
+  for (const std::string& verb : all_verbs()) {
     const Finished help = Workplace().run({verb, "--help"});
     EXPECT_EQ(help.status, 0) << verb;
-    EXPECT_THAT(help.out, StartsWith(std::string("Usage: tessera ") + verb));
-    EXPECT_THAT(help.out, HasSubstr(std::string("\nExamples:\n  tessera ") + verb));
+    EXPECT_THAT(help.out, StartsWith("Usage: tessera " + verb));
+    EXPECT_THAT(help.out, HasSubstr(verb == "completion" ? "tessera completion"
+                                                         : "\nExamples:\n  tessera " + verb));
     EXPECT_EQ(help.err, "");
   }
+}
+
+TEST(CliUsage, HelpExplainsAVerb) {
+  EXPECT_EQ(Workplace().run({"help", "sweep"}).out, Workplace().run({"sweep", "--help"}).out);
+  const Finished typo = Workplace().run({"help", "swep"});
+  EXPECT_EQ(typo.status, 64);
+  EXPECT_THAT(typo.err, HasSubstr("did you mean 'sweep'?"));
+}
+
+// What the shell offers after some words, the last of which is being typed.
+std::string completed(const Workplace& place, const std::string& words) {
+  const std::string command =
+      "cd " + place.path().string() + " && bash -c 'source tessera.bash; COMP_WORDS=(" + words +
+      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; _tessera; "
+      "echo \"${COMPREPLY[*]}\"' > completed";
+  EXPECT_EQ(std::system(command.c_str()), 0) << words;
+  return place.read("completed");
+}
+
+TEST(CliUsage, TheShellCompletesVerbsOptionsAndValues) {
+  const Workplace place;
+  const Finished script = place.run({"completion", "bash"});
+  ASSERT_EQ(script.status, 0);
+  place.write("tessera.bash", script.out);
+  place.write("mine.yaml", "");
+  EXPECT_EQ(completed(place, "tessera sw"), "sweep\n");
+  EXPECT_EQ(completed(place, "tessera run --requ"), "--requests\n");
+  EXPECT_EQ(completed(place, "tessera run --gpu h2"), "h200\n");
+  EXPECT_EQ(completed(place, "tessera run --policy sara"), "sarathi\n");
+  EXPECT_EQ(completed(place, "tessera run mi"), "mine.yaml\n");
+  EXPECT_EQ(completed(place, "tessera list mod"), "models\n");
+  EXPECT_EQ(completed(place, "tessera capacity --find en"), "energy\n");
+  EXPECT_EQ(completed(place, "tessera sweep --vary engine.policy.max_num_s"),
+            "engine.policy.max_num_seqs=\n");
+  // Every verb and every option is there, for both shells.
+  const std::string zsh = place.run({"completion", "zsh"}).out;
+  EXPECT_THAT(zsh, StartsWith("#compdef tessera"));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(script.out, HasSubstr("\n    " + verb + ")\n"));
+    EXPECT_THAT(zsh, HasSubstr("\n    " + verb + ")\n"));
+  }
+  EXPECT_EQ(place.run({"completion", "fish"}).status, 64);
+}
+
+TEST(CliUsage, TheManualDescribesEveryVerb) {
+  const Finished manual = Workplace().run({"manual"});
+  EXPECT_EQ(manual.status, 0);
+  EXPECT_THAT(manual.out, StartsWith(".TH TESSERA 1"));
+  for (const std::string& verb : all_verbs()) {
+    EXPECT_THAT(manual.out, HasSubstr("\n.SS tessera " + verb));
+  }
+  EXPECT_THAT(manual.out, HasSubstr("\\-\\-dry\\-run\n"));
 }
 
 TEST(CliUsage, UnknownVerbsAreSuggestedTheNearestOne) {

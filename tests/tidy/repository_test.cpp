@@ -52,7 +52,7 @@ std::vector<SourceLine> code_lines() {
 const std::vector<std::string>& rooms() {
   static const std::vector<std::string> names{
       "core",   "hardware", "model",  "memory", "cost",   "workload", "scheduling",
-      "engine", "metrics",  "config", "study",  "report", "cli"};
+      "engine", "metrics",  "config", "study",  "report", "cli", "mpi"};
   return names;
 }
 

@@ -62,7 +62,8 @@ TEST(ConfigScalar, AUnitIsNeeded) {
   EXPECT_EQ(complaint_of<Duration>("0"),
             "expected a duration with a unit such as '150 ms', got '0'");
   EXPECT_EQ(complaint_of<Bytes>("2"), "expected a size with a unit such as '2 GiB', got '2'");
-  EXPECT_EQ(complaint_of<Rate>("2"), "expected a rate with a unit such as '2.5 /s', got '2'");
+  EXPECT_EQ(complaint_of<Rate>("2"),
+            "expected a rate with a unit such as '2.5 /s', got '2'; write '2 /s'");
   EXPECT_EQ(complaint_of<Bandwidth>("fast"),
             "expected a bandwidth with a unit such as '300 GB/s', got 'fast'");
   EXPECT_EQ(complaint_of<Flops>("65"),

@@ -38,6 +38,26 @@ TEST(ConfigSchema, IsDraft2020WithEveryKey) {
   EXPECT_EQ(schema_at("/required"), (json::value{"model"}));
 }
 
+// Editors refuse the whole schema for a single `required` that is no list of names.
+void expect_lists_of_required(const json::value& schema, const std::string& place) {
+  if (const auto* object = schema.if_object()) {
+    for (const auto& [key, value] : *object) {
+      if (key == "required") {
+        EXPECT_TRUE(value.is_array()) << place << " " << json::serialize(value);
+      }
+      expect_lists_of_required(value, place + "/" + std::string(key));
+    }
+  } else if (const auto* array = schema.if_array()) {
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      expect_lists_of_required((*array)[i], place + "/" + std::to_string(i));
+    }
+  }
+}
+
+TEST(ConfigSchema, WhatIsRequiredIsAlwaysAList) {
+  expect_lists_of_required(json::parse(scenario_schema()), "");
+}
+
 TEST(ConfigSchema, RangesUnitsNamesAndKinds) {
   const json::value share =
       schema_at("/properties/engine/properties/memory/properties/utilization");

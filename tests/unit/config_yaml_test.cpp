@@ -207,7 +207,7 @@ TEST(ConfigYaml, EveryProblemIsReportedAtOnceInOrderOfPlace) {
       "0\n"
       "s.yaml:3:7: error: seed: expected a whole number, got 'x'\n"
       "s.yaml:4:29: error: workload.arrivals.rate: expected a rate with a unit such as '2.5 /s', "
-      "got '10'\n"
+      "got '10'; write '10 /s'\n"
       "s.yaml:4:65: error: workload.prompt_tokens.min: the shortest length (5) is above the "
       "longest (2)");
 }

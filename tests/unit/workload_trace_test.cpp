@@ -163,7 +163,7 @@ TEST(Trace, FailedRequestsAreLeftOutAndSaidSo) {
   EXPECT_EQ(trace.filtered, 3);
   ASSERT_EQ(notes.size(), 2U);
   EXPECT_EQ(to_string(notes[0]), "t.csv: note: 2 rows with no prompt tokens left out");
-  EXPECT_EQ(to_string(notes[1]), "t.csv: note: 1 rows with no response tokens left out");
+  EXPECT_EQ(to_string(notes[1]), "t.csv: note: 1 row with no response tokens left out");
 }
 
 TEST(BadTrace, EmptyOrWithoutRows) {

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Sweeps by four MPI processes on this machine against one process: the same bytes; and a process
+# that is killed costs only the points at work.
+#
+#   mpi.sh PROGRAM MPI_PROGRAM FOLDER [POINTS]
+set -u
+program=$1 mpi_program=$2 folder=$3 points=${4:-60}
+rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" || exit 1
+cat > small.yaml <<'YAML'
+name: small
+hardware: {gpu: t4}
+model: llama-7b
+precision: {weights: int8}
+engine: {policy: {kind: vllm_v1, max_num_seqs: 8}, max_model_len: 2048}
+workload:
+  arrivals: {kind: poisson, rate: 2 /s}
+  prompt_tokens: {kind: uniform, min: 16, max: 200}
+  output_tokens: {kind: uniform, min: 1, max: 60}
+  requests: 20
+YAML
+axes=(--vary "seed=1..$((points / 3))" --vary engine.policy.max_num_seqs=2,0,4 --quiet)
+mpi=(mpirun --allow-run-as-root --oversubscribe -n 4 "$mpi_program")
+
+fail() { echo "$1"; cat -- *.err; exit 1; }
+same() { diff -r --exclude=manifest.json reference "$1" > difference.txt || { head difference.txt; fail "$1 differs"; }; }
+
+"$program" sweep small.yaml "${axes[@]}" -o reference > reference.out 2> reference.err
+[ $? -eq 2 ] || fail "one process failed"
+"${mpi[@]}" sweep small.yaml "${axes[@]}" -o four > four.out 2> four.err
+[ $? -eq 2 ] || fail "four processes failed"
+same four
+grep -q "4" <(grep num_workers four/manifest.json) || fail "not four workers"
+echo "four processes: the same bytes"
+
+# A larger sweep, so that there is time to kill.
+"${mpi[@]}" sweep small.yaml "${axes[@]}" --requests 3000 -o killed > killed.out 2> killed.err &
+job=$!
+while [ "$(ls killed/runs 2> /dev/null | wc -l)" -lt 3 ]; do
+  kill -0 $job 2> /dev/null || fail "it ended before it was killed"
+  sleep 0.02
+done
+victim=$(pgrep -P "$(pgrep -P $job -x mpirun || echo $job)" -f -- "-o killed" | tail -1)
+kill -KILL "$victim" || fail "nobody to kill"
+wait $job
+[ $? -ne 0 ] || fail "the job did not notice"
+[ ! -e killed/summary.csv ] || fail "it was finished already"
+left=$(ls killed/runs | wc -l)
+"${mpi[@]}" sweep small.yaml "${axes[@]}" --requests 3000 -o killed --resume > killed.out 2> killed.err
+[ $? -eq 2 ] || fail "resuming failed"
+rm -rf reference
+"$program" sweep small.yaml "${axes[@]}" --requests 3000 -o reference > reference.out 2> reference.err
+same killed
+echo "one of four processes killed after $left points: resumed, the same bytes"
+cd / && rm -rf "$folder"
