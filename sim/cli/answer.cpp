@@ -249,8 +249,15 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
   const auto usable = static_cast<double>(plan.capacity.count()) * utilization;
   std::string text = scenario.name + ": " + scenario_line(scenario) + "\n";
   text += groups_line(scenario);
-  text += "GPU memory (" + human_bytes(plan.capacity) + ") x utilization (" +
-          fixed(utilization, 2) + ") = " + human_bytes(Bytes{std::llround(usable)}) + "\n";
+  const auto share = traits_of(scenario.engine.kv_cache).share_of_free;
+  text += "GPU memory (" + human_bytes(plan.capacity) + ")";
+  if (share) {
+    text += ", of which the KV cache takes " + fixed(*share, 2) + " of what is free";
+  } else {
+    text += " x utilization (" + fixed(utilization, 2) +
+            ") = " + human_bytes(Bytes{std::llround(usable)});
+  }
+  text += "\n";
   text += "Model weights take " + human_bytes(plan.weights) + "; workspace takes " +
           human_bytes(plan.workspace) + "; driver and context take " + human_bytes(plan.driver) +
           "\n";

@@ -97,8 +97,11 @@ int calibrate_verb(const Invocation& invocation) {
                     : usual_settings(gpu_preset(given->text("gpu").value_or("t4")), measurements);
   const Calibration calibration = calibrate(settings, measurements);
   if (const auto file = given->text("output")) {
-    const std::string head = settings.about + (settings.about.empty() ? "" : "\n") +
-                             "Written by `tessera calibrate`:\n" + report_text(calibration);
+    std::string head;
+    for (const std::string& paragraph : settings.about) {
+      head += paragraph + "\n";
+    }
+    head += "Written by `tessera calibrate`:\n" + report_text(calibration);
     write_whole_file(*file, gpu_preset_text(calibration.gpu, head),
                      given->has("force") ? IfExists::replace : IfExists::refuse);
   }

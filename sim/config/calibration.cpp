@@ -43,6 +43,22 @@ std::string commented(const std::string& text) {
   return out;
 }
 
+// Takes out of a mapping what the reader takes for granted.
+void prune(Node& mapping, const Node& defaults) {
+  for (Entry& entry : mapping.entries) {
+    const Entry* otherwise = defaults.find(entry.key);
+    if (otherwise != nullptr && entry.value.is(NodeKind::mapping)) {
+      prune(entry.value, otherwise->value);
+    }
+  }
+  std::erase_if(mapping.entries, [&](const Entry& entry) {
+    const Entry* otherwise = defaults.find(entry.key);
+    const bool empty = entry.value.is(NodeKind::mapping) && entry.value.entries.empty();
+    return empty || (otherwise != nullptr && !entry.value.is(NodeKind::mapping) &&
+                     to_flow_text(entry.value) == to_flow_text(otherwise->value));
+  });
+}
+
 }  // namespace
 
 CalibrationSettings read_calibration_settings(const std::string& path) {
@@ -64,7 +80,9 @@ CalibrationSettings read_calibration_settings(const std::string& path) {
 }
 
 std::string gpu_preset_text(const GpuSpec& gpu, const std::string& head) {
-  return commented(head) + to_yaml(to_node(gpu));
+  Node text = to_node(gpu);
+  prune(text, to_node(GpuSpec{}));
+  return commented(head) + to_yaml(text);
 }
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 #include "sim/config/validate.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <initializer_list>
 #include <string>
 #include <variant>
@@ -46,6 +47,7 @@ class Rules {
   void check_step() {
     check_contradictions();
     check_precision();
+    check_cost_files();
   }
 
  private:
@@ -68,6 +70,7 @@ class Rules {
   void check_format(std::string_view path, std::string_view format, Flops peak);
   void check_context();
   void check_combination();
+  void check_blocks();
   void check_pool_in_bytes();
   void check_policy();
   void check_token_budget();
@@ -76,6 +79,7 @@ class Rules {
   void check_amount();
   void check_file(std::string_view path, const std::string& file);
   void check_files();
+  void check_cost_files();
   void check_memory();
   void check_pool(const MemoryPlan& plan);
 
@@ -254,6 +258,15 @@ void Rules::check_pool_in_bytes() {
   }
 }
 
+void Rules::check_blocks() {
+  const auto* trt = std::get_if<TensorRtLlmKvSpec>(&scenario_.engine.kv_cache);
+  if (sound({"engine.kv_cache"}) && trt != nullptr &&
+      !std::has_single_bit(static_cast<std::uint64_t>(trt->tokens_per_block.count()))) {
+    fault("engine.kv_cache.tokens_per_block",
+          "TensorRT-LLM's blocks are of a power of two, got " + text_of(trt->tokens_per_block));
+  }
+}
+
 void Rules::check_combination() {
   const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
   if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching &&
@@ -261,6 +274,7 @@ void Rules::check_combination() {
     fault("engine.kv_cache.prefix_caching",
           "a sequence that owns all its blocks from the start shares none; take reserve: grow");
   }
+  check_blocks();
   check_pool_in_bytes();
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
@@ -288,7 +302,7 @@ struct StepRule {
 StepRule step_rule_of(const PolicySpec& policy) {
   return std::visit(
       [](const auto& spec) -> StepRule {
-        if constexpr (requires { spec.chunked_prefill; }) {
+        if constexpr (requires { spec.chunked_prefill, spec.max_num_batched_tokens; }) {
           return {spec.max_num_batched_tokens, spec.chunked_prefill};
         } else {
           return {};
@@ -298,8 +312,17 @@ StepRule step_rule_of(const PolicySpec& policy) {
 }
 
 void Rules::check_token_budget() {
+  if (!sound({"engine.policy", "engine.max_model_len", "model"})) {
+    return;
+  }
+  const auto whole = traits_of(scenario_.engine.policy).whole_prompts;
+  if (whole && whole->most < scenario_.max_model_len()) {
+    fault(join_path("engine.policy", whole->key),
+          "a step must hold the longest prompt, which is not split: at least max_model_len (" +
+              text_of(scenario_.max_model_len()) + "), got " + text_of(whole->most));
+  }
   const StepRule rule = step_rule_of(scenario_.engine.policy);
-  if (rule.splits_prompts || !sound({"engine.policy", "engine.max_model_len", "model"})) {
+  if (rule.splits_prompts) {
     return;
   }
   const Tokens longest = scenario_.max_model_len();
@@ -322,6 +345,21 @@ void Rules::check_policy() {
     if (old && v0->chunked_prefill) {
       fault("engine.policy.chunked_prefill", "of the versions of vllm_v0 only 0.6 splits prompts");
     }
+  }
+  const auto* trt = std::get_if<TensorRtLlmSpec>(&scenario_.engine.policy);
+  const auto block_size = traits_of(scenario_.engine.kv_cache).block_size;
+  if (trt != nullptr && sound({"engine.kv_cache"}) && trt->enable_chunked_context && block_size &&
+      trt->max_num_tokens < *block_size) {
+    fault("engine.policy.max_num_tokens",
+          "prompts are split at the ends of blocks, so a step must hold one: at least " +
+              text_of(*block_size) + ", got " + text_of(trt->max_num_tokens));
+  }
+  const auto* sglang = std::get_if<SglangSpec>(&scenario_.engine.policy);
+  if (sglang != nullptr && sound({"engine.kv_cache"}) && sglang->chunked_prefill_size &&
+      block_size && *sglang->chunked_prefill_size < *block_size) {
+    fault("engine.policy.chunked_prefill_size",
+          "prompts are split at the ends of pages, so a step must hold one: at least " +
+              text_of(*block_size) + ", got " + text_of(*sglang->chunked_prefill_size));
   }
   const auto* sarathi = std::get_if<SarathiSpec>(&scenario_.engine.policy);
   if (sarathi != nullptr && sarathi->chunk_size < Tokens{sarathi->max_num_seqs}) {
@@ -447,6 +485,23 @@ void Rules::check_files() {
   check_empirical("workload.prompt_tokens", workload.prompt_tokens);
   check_empirical("workload.output_tokens", workload.output_tokens);
   check_empirical("workload.max_output_tokens", workload.max_output_tokens);
+  check_cost_files();
+}
+
+void Rules::check_cost_files() {
+  const auto* profiled = std::get_if<ProfiledCostSpec>(&scenario_.cost);
+  if (profiled == nullptr || !sound({"cost"})) {
+    return;
+  }
+  const auto check = [&](std::string_view path, const std::optional<FilePath>& file) {
+    if (file) {
+      check_file(path, file->path);
+    }
+  };
+  check("cost.dense", profiled->dense);
+  check("cost.attention", profiled->attention);
+  check("cost.per_sequence", profiled->per_sequence);
+  check("cost.linear", profiled->linear);
 }
 
 void Rules::check_memory() {

@@ -42,6 +42,11 @@ std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPla
   return make_kv_cache(scenario.engine.kv_cache, kv_pool(scenario, plan));
 }
 
+std::unique_ptr<CostModel> make_cost_model(const Scenario& scenario) {
+  return make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision,
+                         RankPlace{}, scenario.engine.overheads);
+}
+
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
 // slices of that size, as an engine with a fixed workspace must.
 Tokens profile_tokens(const Scenario& scenario) {

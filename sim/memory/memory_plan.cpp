@@ -1,6 +1,6 @@
 // vLLM's sizing of the KV pool (determine_available_memory of its GPU worker): the engine's share
 // of the device less what the profile run showed to be in use. CUDA graphs are captured afterwards
-// and live outside the share.
+// and live outside the share. TensorRT-LLM's pool is a share of what is free instead.
 #include "tessera/memory/memory_plan.hpp"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "tessera/core/contract.hpp"
 #include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
 #include "tessera/memory/workspace.hpp"
 
 namespace tessera {
@@ -78,8 +79,11 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
   plan.weights = weight_bytes(request.model, request.precision.weights, request.shard);
   plan.workspace = workspace_bytes(request.model, request.precision, request.profile_tokens,
                                    request.profile_sequences, request.shard);
-  const Bytes available = share_of(plan.capacity, request.memory.utilization) - plan.driver -
-                          plan.weights - plan.workspace;
+  const Bytes others = plan.driver + plan.weights + plan.workspace;
+  const auto share = traits_of(request.kv_cache).share_of_free;
+  const Bytes available = share && others < plan.capacity
+                              ? share_of(plan.capacity - others, *share)
+                              : share_of(plan.capacity, request.memory.utilization) - others;
 
   const PoolRule rule = pool_rule(request.kv_cache);
   const Bytes per_token =

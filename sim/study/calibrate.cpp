@@ -98,7 +98,7 @@ struct Compared {
   double error;  // predicted / measured - 1
 };
 
-// All observations of the steps that `wanted` accepts, in their order.
+// All observations that `wanted` accepts, in their order.
 template <class Wanted>
 std::vector<Compared> compare(const CalibrationSettings& settings, const GpuSpec& gpu,
                               const MeasuredSteps& measured, Wanted wanted) {
@@ -109,15 +109,15 @@ std::vector<Compared> compare(const CalibrationSettings& settings, const GpuSpec
   }
   std::vector<Compared> all;
   for (const MeasuredStep& step : measured.steps) {
-    if (!wanted(step)) {
-      continue;
-    }
     const ModelSpec& model = measured.models[step.model];
     CostModel& cost = *costs[step.model];
     const std::vector<OperationTime> rows = measured.extent == MeasuredExtent::layer
                                                 ? explain_layer(cost, step.question, model)
                                                 : explain(cost, step.question, model);
     for (const Observation& one : step.observations) {
+      if (!wanted(step, one)) {
+        continue;
+      }
       all.push_back({&step, &one, predicted(rows, one) / one.seconds - 1.0});
     }
   }
@@ -204,7 +204,8 @@ GpuSpec fitted_gpu(const CalibrationSettings& settings, const std::vector<Unknow
 std::int64_t points_of(const MeasuredSteps& measured) {
   std::int64_t points = 0;
   for (const MeasuredStep& step : measured.steps) {
-    points += step.fitted ? static_cast<std::int64_t>(step.observations.size()) : 0;
+    points += std::count_if(step.observations.begin(), step.observations.end(),
+                            [](const Observation& one) { return one.fitted; });
   }
   return points;
 }
@@ -213,10 +214,12 @@ std::int64_t points_of(const MeasuredSteps& measured) {
 void score_without(const std::string& name, const CalibrationSettings& settings,
                    const std::vector<Unknown>& unknowns, const MeasuredSteps& measured,
                    Calibration& result) {
-  const auto is_it = [&](const MeasuredStep& step) {
+  const auto is_it = [&](const MeasuredStep& step, const Observation& /*one*/) {
     return measured.models[step.model].name == name;
   };
-  const auto others = [&](const MeasuredStep& step) { return step.fitted && !is_it(step); };
+  const auto others = [&](const MeasuredStep& step, const Observation& one) {
+    return one.fitted && !is_it(step, one);
+  };
   const bool known = std::any_of(measured.models.begin(), measured.models.end(),
                                  [&](const ModelSpec& model) { return model.name == name; });
   if (!known || measured.models.size() < 2) {
@@ -245,8 +248,8 @@ Calibration calibrate(const CalibrationSettings& settings, const std::string& me
                              " points to fit, too few for " + std::to_string(unknowns.size()) +
                              " constants");
   }
-  const auto fitted = [](const MeasuredStep& step) { return step.fitted; };
-  const auto held_out = [](const MeasuredStep& step) { return !step.fitted; };
+  const auto fitted = [](const MeasuredStep&, const Observation& one) { return one.fitted; };
+  const auto held_out = [](const MeasuredStep&, const Observation& one) { return !one.fitted; };
   const LeastSquaresFit found = fit_to(settings, unknowns, measured, fitted);
   Calibration result;
   result.gpu = fitted_gpu(settings, unknowns, found);

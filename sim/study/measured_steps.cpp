@@ -121,7 +121,8 @@ std::size_t index_of(std::vector<ModelSpec>& models, const ModelSpec& model) {
   return models.size() - 1;
 }
 
-std::vector<Observation> kernels_of(const Rows& rows, bool with_elementwise) {
+std::vector<Observation> kernels_of(const Rows& rows, bool with_elementwise,
+                                    const CalibrationSettings& settings) {
   std::vector<Observation> observations;
   for (const KernelColumn& column : kernel_columns) {
     const std::string name = "time_stats." + std::string(column.kernel) + ".median";
@@ -140,7 +141,9 @@ std::vector<Observation> kernels_of(const Rows& rows, bool with_elementwise) {
     if (same != observations.end()) {
       same->seconds += seconds;
     } else {
-      observations.push_back({std::string(operation), operation, seconds});
+      const bool fitted =
+          is_fitted(rows, column.elementwise ? settings.fit_elementwise : settings.fit);
+      observations.push_back({std::string(operation), operation, seconds, fitted});
     }
   }
   return observations;
@@ -154,10 +157,10 @@ MeasuredSteps read_kernels(Rows& rows, const CalibrationSettings& settings) {
     step.model = index_of(measured.models, shard_of(rows));
     step.question.phase = Phase::prefill;
     step.question.new_tokens = Tokens{rows.size("num_tokens")};
-    step.observations = kernels_of(rows, step.question.new_tokens >= settings.elementwise_from);
+    step.observations =
+        kernels_of(rows, step.question.new_tokens >= settings.elementwise_from, settings);
     step.label = measured.models[step.model].name + ", " +
                  std::to_string(step.question.new_tokens.count()) + " tokens";
-    step.fitted = is_fitted(rows, settings.fit);
     measured.steps.push_back(std::move(step));
   }
   return measured;
@@ -203,12 +206,12 @@ MeasuredSteps read_steps(Rows& rows, const CalibrationSettings& settings) {
     step.model = known[name];
     step.question = question_of(rows, settings);
     const std::string phase(rows.text("phase"));
-    step.observations.push_back({phase, std::nullopt, rows.number(settings.time_column) * 1e-3});
+    step.observations.push_back({phase, std::nullopt, rows.number(settings.time_column) * 1e-3,
+                                 is_fitted(rows, settings.fit)});
     const Tokens length = step.question.phase == Phase::prefill ? step.question.new_tokens
                                                                 : step.question.context - Tokens{1};
     step.label = name + " " + phase + " " + std::to_string(step.question.batch) + " x " +
                  std::to_string(length.count());
-    step.fitted = is_fitted(rows, settings.fit);
     measured.steps.push_back(std::move(step));
   }
   return measured;

@@ -23,6 +23,7 @@ struct Observation {
   std::string quantity;                       // "qkv_proj", "decode"
   std::optional<std::string_view> operation;  // of DESIGN's list; nothing: the whole step
   double seconds = 0.0;
+  bool fitted = true;
 };
 
 struct MeasuredStep {
@@ -30,7 +31,6 @@ struct MeasuredStep {
   StepQuestion question;
   std::vector<Observation> observations;
   std::string label;  // "llama-7b prefill 4x512"
-  bool fitted = true;
 };
 
 enum class MeasuredExtent { layer, step };

@@ -59,7 +59,7 @@ struct FittedRows {
 };
 
 struct CalibrationSettings {
-  std::string about;  // stands at the head of the preset, as comments
+  std::vector<std::string> about;  // paragraphs at the head of the preset, as comments
   GpuSpec gpu;
   EngineOverheads overheads;
   PrecisionSpec precision;
@@ -67,13 +67,14 @@ struct CalibrationSettings {
   std::vector<FittedShare> shares;
   std::vector<FittedTime> times;
   FittedRows fit;
+  FittedRows fit_elementwise;
   std::vector<std::string> leave_out;
   Tokens elementwise_from{1};
   double robust = 0.1;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    v.field("about", self.about, "what stands at the head of the preset, as comments");
+    v.field("about", self.about, "paragraphs at the head of the preset, as comments");
     v.required("gpu", self.gpu, "the card with its data sheet; constants that are not fitted stay");
     v.field("overheads", self.overheads, "the engine that ran the steps");
     v.field("precision", self.precision, "its number formats");
@@ -81,6 +82,8 @@ struct CalibrationSettings {
     v.field("shares", self.shares, "plain numbers that are fitted");
     v.field("times", self.times, "times that are fitted");
     v.field("fit", self.fit, "the rows that are fitted");
+    v.field("fit_elementwise", self.fit_elementwise,
+            "of a kernel table: those whose elementwise kernels are fitted");
     v.field("leave_out", self.leave_out,
             "models that are left out, one at a time, to score the fit to the rest on them");
     v.field("elementwise_from", self.elementwise_from, at_least(Tokens{1}),
@@ -93,7 +96,7 @@ struct CalibrationSettings {
 // Throws UnreadableFile, BadInput with every problem.
 [[nodiscard]] CalibrationSettings read_calibration_settings(const std::string& path);
 
-// A preset's text, every value written out; `head` stands before it as comments.
+// A preset's text, without what every GPU has by default; `head` stands before it as comments.
 [[nodiscard]] std::string gpu_preset_text(const GpuSpec& gpu, const std::string& head);
 
 }  // namespace tessera

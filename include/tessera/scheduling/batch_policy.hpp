@@ -73,6 +73,16 @@ struct PolicyContext {
                                                        const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
                                                        const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FastGenSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const LightLlmSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SglangSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const TensorRtLlmSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const TgiSpec& spec,
+                                                       const PolicyContext& context);
 
 [[nodiscard]] PolicyTraits traits_of(const PolicySpec& spec);
 [[nodiscard]] std::string_view kind_of(const PolicySpec& spec);
