@@ -21,8 +21,9 @@ std::string why_not_apart(const Scenario& scenario) {
   if (parallel.router != Router::round_robin && parallel.router != Router::random) {
     return "the router looks at each engine as of its last step";
   }
-  if (std::holds_alternative<ClosedLoopArrivals>(scenario.workload.arrivals)) {
-    return "the users of a closed loop tie the engines together";
+  if (scenario.workload.conversations ||
+      std::holds_alternative<ClosedLoopArrivals>(scenario.workload.arrivals)) {
+    return "users who wait for answers tie the engines together";
   }
   return {};
 }

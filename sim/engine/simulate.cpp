@@ -145,7 +145,8 @@ class Node {
          .kv_capacity = kv->capacity(),
          .kv_blocks = kv->free_blocks(),
          .max_model_len = longest,
-         .longest_requests_that_fit = kv->sequences_that_fit(longest - Tokens{1}, Tokens{1})});
+         .longest_requests_that_fit = kv->sequences_that_fit(longest - Tokens{1}, Tokens{1}),
+         .why_step_by_step = why_step_by_step(scenario_, source_.traits(), recorder_)});
   }
 
   const Scenario& scenario_;

@@ -9,9 +9,8 @@ namespace tessera {
 namespace {
 
 // How the run was simulated, which its results do not show.
-std::string advance_of(const Scenario& scenario, const Recorder& recorder) {
-  const std::string why = why_step_by_step(scenario, recorder);
-  return why.empty() ? "span" : "step: " + why;
+std::string advance_of(const NodeRecord& node) {
+  return node.why_step_by_step.empty() ? "span" : "step: " + node.why_step_by_step;
 }
 
 std::string manifest(const Scenario& scenario, const std::string& yaml, const std::string& advance,
@@ -52,7 +51,7 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
     folder->write("summary.json", recorder.summary_json());
     folder->write("scenario.resolved.yaml", yaml);
     folder->write("manifest.json",
-                  manifest(scenario, yaml, advance_of(scenario, recorder), origin, stopwatch));
+                  manifest(scenario, yaml, advance_of(result.node), origin, stopwatch));
   }
   return result;
 }

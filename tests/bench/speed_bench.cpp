@@ -19,7 +19,8 @@ Scenario engine_of(std::int64_t max_num_seqs, double rate, std::int64_t num_bloc
   scenario.engine.kv_cache = paged;
   scenario.cost = AffineCostSpec{.base = Duration::milliseconds(30),
                                  .per_token = Duration::microseconds(60),
-                                 .per_context_token = Duration::nanoseconds(500)};
+                                 .per_context_token = Duration::nanoseconds(500),
+                                 .per_sequence = Duration{}};
   scenario.workload.arrivals = PoissonArrivals{.rate = Rate{rate}};
   scenario.workload.prompt_tokens =
       LognormalLength{.median = 180, .sigma = 1.1, .max = Tokens{1536}};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -201,6 +202,8 @@ struct NodeRecord {
   std::optional<Blocks> kv_blocks;  // that sequences can get
   Tokens max_model_len{0};
   std::int64_t longest_requests_that_fit = 0;  // of max_model_len tokens, at once
+  // Why the engines advance step by step, in a few words; empty where they do not.
+  std::string why_step_by_step;
 };
 
 struct RunEnd {
