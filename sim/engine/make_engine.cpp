@@ -25,6 +25,9 @@ std::string why_not_apart(const Scenario& scenario) {
       std::holds_alternative<ClosedLoopArrivals>(scenario.workload.arrivals)) {
     return "users who wait for answers tie the engines together";
   }
+  if (scenario.workload.conversations) {
+    return "turns that follow an answer tie the engines together";
+  }
   return {};
 }
 

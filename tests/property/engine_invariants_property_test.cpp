@@ -313,8 +313,9 @@ std::vector<Request> random_requests(std::uint64_t seed) {
 TEST(EngineInvariants, HoldForRequestsOfSeveralSequences) {
   for (const std::int64_t blocks : {24, 60, 200}) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-      Scenario scenario = scarce_scenario(VllmV0Spec{.max_num_seqs = 12}, PagedKvSpec{});
-      std::get<PagedKvSpec>(scenario.engine.kv_cache).num_blocks = Blocks{blocks};
+      PagedKvSpec paged;
+      paged.num_blocks = Blocks{blocks};
+      Scenario scenario = scarce_scenario(VllmV0Spec{.max_num_seqs = 12}, paged);
       scenario.hardware.gpu.link_bandwidth = Bandwidth{1e10};
       std::vector<Request> requests = random_requests(seed);
       for (std::size_t i = 0; i < requests.size(); ++i) {
