@@ -150,7 +150,13 @@ StepTime kernel_time(const OperationWork& work, const Roofs& roofs) {
   return parts;
 }
 
-double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu) {
+double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu,
+                      const PrecisionSpec& precision) {
+  const bool half =
+      precision.compute == ComputeFormat::fp16 || precision.compute == ComputeFormat::bf16;
+  if (!half) {
+    return 1.0;
+  }
   const std::string& where = overheads.prefill_architecture;
   return where.empty() || where == gpu.architecture ? overheads.prefill : 1.0;
 }
@@ -186,7 +192,7 @@ GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision,
   const bool single = whole == ComputeFormat::fp32;
   prefill_attention =
       roofs(single ? gpu.attention_prefill_fp32 : gpu.attention_prefill, peak_rate(gpu, whole));
-  prefill_attention.flops_per_second *= prefill_factor(overheads, gpu);
+  prefill_attention.flops_per_second *= prefill_factor(overheads, gpu, precision);
   decode_attention = roofs(gpu.attention_decode, peak_rate(gpu, whole));
   norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
   rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);

@@ -90,7 +90,7 @@ struct EngineOverheads {
     v.field("intercepts", self.intercepts, between(0.0, 4.0),
             "factor on the intercepts of the GPU's kernels");
     v.field("prefill", self.prefill, between(0.01, 4.0),
-            "factor on the GPU's compute rates for the tokens of prefills");
+            "factor on the GPU's half-precision rates for the tokens of prefills");
     v.field("prefill_architecture", self.prefill_architecture,
             "the GPUs on which `prefill` holds, as their `architecture` says; empty: all");
     v.field("dequantisation", self.dequantisation, between(1e-3, 1.0),
