@@ -12,7 +12,7 @@ bool is_ignored(int signal) {
   return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-void remove_and_end(const std::filesystem::path& unfinished, int signal, const sigset_t& watched) {
+void remove_unfinished(const std::filesystem::path& unfinished) {
   // The workers may still be writing: what they add while the folder goes is removed again.
   for (int attempt = 0; attempt < 10; ++attempt) {
     std::error_code failed;
@@ -21,6 +21,9 @@ void remove_and_end(const std::filesystem::path& unfinished, int signal, const s
       break;
     }
   }
+}
+
+void end_by(int signal, const sigset_t& watched) {
   std::signal(signal, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
   std::raise(signal);
@@ -28,7 +31,10 @@ void remove_and_end(const std::filesystem::path& unfinished, int signal, const s
 
 }  // namespace
 
-Interruption::Interruption(std::filesystem::path unfinished) : unfinished_(std::move(unfinished)) {
+Interruption::Interruption(const std::filesystem::path& unfinished)
+    : Interruption([unfinished] { remove_unfinished(unfinished); }) {}
+
+Interruption::Interruption(std::function<void()> clean_up) : clean_up_(std::move(clean_up)) {
   sigemptyset(&watched_);
   for (const int signal : std::array{SIGINT, SIGTERM, SIGHUP}) {
     if (!is_ignored(signal)) {
@@ -41,7 +47,8 @@ Interruption::Interruption(std::filesystem::path unfinished) : unfinished_(std::
       const timespec patience{.tv_sec = 0, .tv_nsec = 50'000'000};
       const int signal = sigtimedwait(&watched_, nullptr, &patience);
       if (signal > 0) {
-        remove_and_end(unfinished_, signal, watched_);
+        clean_up_();
+        end_by(signal, watched_);
       }
     }
   });

@@ -10,16 +10,21 @@ void add_output_options(VerbOptions& options) {
       .flag("quiet", "no progress and no notes on the standard error");
 }
 
-std::unique_ptr<OutputFolder> output_folder(const GivenOptions& given) {
+std::optional<std::string> output_path(const GivenOptions& given) {
   const auto path = given.text("output");
-  if (!path) {
-    if (given.has("force")) {
-      throw WrongUsage("--force replaces an output folder; name it with -o");
-    }
-    return nullptr;
+  if (!path && given.has("force")) {
+    throw WrongUsage("--force replaces an output folder; name it with -o");
   }
-  if (path->empty()) {
+  if (path && path->empty()) {
     throw WrongUsage("-o needs the name of a folder");
+  }
+  return path;
+}
+
+std::unique_ptr<OutputFolder> output_folder(const GivenOptions& given) {
+  const auto path = output_path(given);
+  if (!path) {
+    return nullptr;
   }
   return std::make_unique<OutputFolder>(*path,
                                         given.has("force") ? IfExists::replace : IfExists::refuse);

@@ -58,7 +58,7 @@ const Verb& find_verb(const std::string& name) {
   throw WrongUsage(message);
 }
 
-int dispatch(const std::vector<std::string>& command_line) {
+int dispatch(const std::vector<std::string>& command_line, const SweepCrew* crew) {
   if (command_line.size() < 2 || command_line[1] == "--help" || command_line[1] == "-h") {
     print_overview();
     return ExitStatus::done;
@@ -68,7 +68,7 @@ int dispatch(const std::vector<std::string>& command_line) {
     return ExitStatus::done;
   }
   const Verb& verb = find_verb(command_line[1]);
-  return verb.run({command_line, std::span(command_line).subspan(2)});
+  return verb.run({command_line, std::span(command_line).subspan(2), crew});
 }
 
 int report(const BadInput& bad, int status) {
@@ -84,9 +84,9 @@ int report(const std::string& message, int status) {
   return status;
 }
 
-int dispatch_and_report(const std::vector<std::string>& command_line) {
+int dispatch_and_report(const std::vector<std::string>& command_line, const SweepCrew* crew) {
   try {
-    return dispatch(command_line);
+    return dispatch(command_line, crew);
   } catch (const WrongUsage& wrong) {
     return report(wrong.what(), ExitStatus::usage);
   } catch (const UnreadableFile& unreadable) {
@@ -113,11 +113,11 @@ int dispatch_and_report(const std::vector<std::string>& command_line) {
 
 }  // namespace
 
-int run_program(int argc, char** argv) {
+int run_program(int argc, char** argv, const SweepCrew* crew) {
   // A file size limit then fails the write, which is reported, instead of killing the program.
   std::signal(SIGXFSZ, SIG_IGN);
   const std::vector<std::string> command_line(argv, argv + argc);
-  const int status = dispatch_and_report(command_line);
+  const int status = dispatch_and_report(command_line, crew);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     complain("error: cannot write to the standard output");
     return status == ExitStatus::done ? ExitStatus::output_failed : status;

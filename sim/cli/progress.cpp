@@ -37,7 +37,7 @@ ProgressBar::~ProgressBar() {
   }
 }
 
-void ProgressBar::update(std::int64_t done, std::int64_t total) {
+void ProgressBar::update(std::int64_t done, std::int64_t total, std::int64_t kept) {
   const Clock::time_point now = Clock::now();
   if (!visible_ || now - start_ < first_drawn_after || now - last_drawn_ < between_drawings) {
     return;
@@ -45,7 +45,7 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   drawn_ = true;
   last_drawn_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  const double rate = static_cast<double>(done) / seconds;
+  const double rate = static_cast<double>(done - kept) / seconds;
   const auto filled = static_cast<std::size_t>(bar_width * done / total);
   const std::string full(filled, '#');
   const std::string empty(static_cast<std::size_t>(bar_width) - filled, '.');
@@ -54,7 +54,7 @@ void ProgressBar::update(std::int64_t done, std::int64_t total) {
   line +=
       "[" + std::string(colour ? "\033[32m" : "") + full + (colour ? "\033[0m" : "") + empty + "] ";
   line += grouped(done) + "/" + grouped(total) + " " + what_ + ", " + three_digits(rate) + "/s";
-  if (done > 0 && done < total) {
+  if (done > kept && done < total) {
     line += ", " + human_seconds(static_cast<double>(total - done) / rate) + " left";
   }
   draw(line);

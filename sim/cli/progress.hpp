@@ -18,7 +18,8 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
   ~ProgressBar();
 
-  void update(std::int64_t done, std::int64_t total);
+  // `kept` of those done had been done before: they say nothing of the rate.
+  void update(std::int64_t done, std::int64_t total, std::int64_t kept = 0);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -31,8 +31,7 @@ constexpr std::array<Figure, 8> figures{{
     {"kv_waste_of_pool", "waste/pool", Shown::share},
 }};
 
-std::string shown(const Figure& figure, const Summary& summary) {
-  const std::optional<double> number = number_in(summary, figure.column);
+std::string shown(const Figure& figure, const std::optional<double>& number) {
   if (!number) {
     return "-";
   }
@@ -50,16 +49,16 @@ std::string shown(const Figure& figure, const Summary& summary) {
 }
 
 // The last part of each axis' path, or all of it where two end alike.
-std::vector<std::string> axis_headings(const SweepPlan& plan) {
+std::vector<std::string> axis_headings(const std::vector<std::string>& paths) {
   const auto last_part = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
   std::map<std::string, int> uses;
-  for (const Axis& axis : plan.axes) {
-    ++uses[last_part(axis.path)];
+  for (const std::string& path : paths) {
+    ++uses[last_part(path)];
   }
   std::vector<std::string> headings;
-  for (const Axis& axis : plan.axes) {
-    const std::string last = last_part(axis.path);
-    headings.push_back(uses[last] == 1 && last != "kind" ? last : axis.path);
+  for (const std::string& path : paths) {
+    const std::string last = last_part(path);
+    headings.push_back(uses[last] == 1 && last != "kind" ? last : path);
   }
   return headings;
 }
@@ -79,16 +78,29 @@ std::string without_brackets(std::string value) {
 constexpr const char* goodput = "request_goodput";
 constexpr const char* throughput = "request_throughput";
 
+struct ShownRow {
+  const SweepRow* row;
+  Summary summary;
+};
+
+std::vector<ShownRow> shown_rows(const SweepRows& table) {
+  std::vector<ShownRow> rows;
+  for (const SweepRow& row : table.rows) {
+    rows.push_back({&row, summary_of(table, row)});
+  }
+  return rows;
+}
+
 // What the best row is best at: goodput where latencies are promised, else throughput.
-const char* measure_of_best(std::span<const SweepRow> rows) {
-  const bool promised = std::any_of(rows.begin(), rows.end(), [](const SweepRow& row) {
+const char* measure_of_best(const std::vector<ShownRow>& rows) {
+  const bool promised = std::any_of(rows.begin(), rows.end(), [](const ShownRow& row) {
     return number_in(row.summary, goodput).has_value();
   });
   return promised ? goodput : throughput;
 }
 
 // The first of the rows with the highest `measure`.
-std::optional<std::size_t> best_row(std::span<const SweepRow> rows, const char* measure) {
+std::optional<std::size_t> best_row(const std::vector<ShownRow>& rows, const char* measure) {
   std::optional<std::size_t> best;
   double highest = 0.0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -99,6 +111,21 @@ std::optional<std::size_t> best_row(std::span<const SweepRow> rows, const char* 
     }
   }
   return best;
+}
+
+constexpr std::size_t most_rows = 100;
+constexpr std::size_t rows_of_a_large_sweep = 20;
+
+// Of a large sweep the best rows, in the order of the points.
+void keep_best(std::vector<ShownRow>& rows, const char* measure) {
+  const auto value = [measure](const ShownRow& row) {
+    return number_in(row.summary, measure).value_or(-1.0);
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const ShownRow& a, const ShownRow& b) { return value(a) > value(b); });
+  rows.resize(rows_of_a_large_sweep);
+  std::sort(rows.begin(), rows.end(),
+            [](const ShownRow& a, const ShownRow& b) { return a.row->point < b.row->point; });
 }
 
 // The lines of a table, one of them in bold.
@@ -114,30 +141,63 @@ std::string with_bold_line(const std::string& text, std::size_t bold_line) {
   return out;
 }
 
+std::vector<std::string> table_row(const SweepPlan& plan, const ShownRow& shown_row,
+                                   const char* mark) {
+  std::vector<std::string> cells{mark, point_id(plan, shown_row.row->point)};
+  for (const std::string& value : point_values(plan, shown_row.row->point)) {
+    cells.push_back(without_brackets(value));
+  }
+  for (const Figure& figure : figures) {
+    cells.push_back(shown(figure, number_in(shown_row.summary, figure.column)));
+  }
+  return cells;
+}
+
+const SeedsCell* cell_of(const SeedsTable& seeds, const SeedsRow& row, std::string_view column) {
+  for (std::size_t i = 0; i < seeds.columns.size(); ++i) {
+    if (seeds.columns[i].name == column) {
+      return &row.cells[i];
+    }
+  }
+  return nullptr;
+}
+
+// "1.42 ± 0.03"
+std::string with_interval(const Figure& figure, const SeedsCell* cell) {
+  if (cell == nullptr || cell->mean.empty()) {
+    return "-";
+  }
+  const Summary parts{{"mean", cell->mean}, {"half_width", cell->half_width}};
+  // A mean of counts is no count.
+  Figure real = figure;
+  real.shown = figure.shown == Shown::count ? Shown::real : figure.shown;
+  const auto half_width = number_in(parts, "half_width");
+  return shown(real, number_in(parts, "mean")) +
+         (half_width ? " ± " + shown(real, half_width) : "");
+}
+
 }  // namespace
 
-std::string sweep_table(const SweepPlan& plan, std::span<const SweepRow> rows) {
+std::string sweep_table(const SweepPlan& plan, const SweepRows& rows_of_sweep) {
   Table table;
   table.column("", Align::left);
   table.column("point", Align::left);
-  for (const std::string& heading : axis_headings(plan)) {
+  for (const std::string& heading : axis_headings(axis_paths(plan))) {
     table.column(heading, Align::right);
   }
   for (const Figure& figure : figures) {
     table.column(figure.heading, Align::right);
   }
+  std::vector<ShownRow> rows = shown_rows(rows_of_sweep);
   const char* const measure = measure_of_best(rows);
+  const bool is_large = rows.size() > most_rows;
+  if (is_large) {
+    keep_best(rows, measure);
+  }
   const std::optional<std::size_t> best = best_row(rows, measure);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool failed = rows[i].status == PointStatus::failed;
-    std::vector<std::string> cells{failed ? "!" : best == i ? "*" : "", plan.points[i].id};
-    for (const std::string& value : plan.points[i].values) {
-      cells.push_back(without_brackets(value));
-    }
-    for (const Figure& figure : figures) {
-      cells.push_back(shown(figure, rows[i].summary));
-    }
-    table.row(std::move(cells));
+    const bool failed = rows[i].row->status == PointStatus::failed;
+    table.row(table_row(plan, rows[i], failed ? "!" : best == i ? "*" : ""));
   }
   std::string text = table.text();
   if (best && stdout_takes_colour()) {
@@ -145,6 +205,43 @@ std::string sweep_table(const SweepPlan& plan, std::span<const SweepRow> rows) {
   }
   if (best) {
     text += std::string("* highest ") + measure + "\n";
+  }
+  if (is_large) {
+    text += "The best " + grouped(static_cast<std::int64_t>(rows.size())) + " of " +
+            grouped(static_cast<std::int64_t>(rows_of_sweep.rows.size())) + " points by " +
+            measure + "\n";
+  }
+  return text;
+}
+
+std::string seeds_text(const SeedsTable& seeds) {
+  Table table;
+  for (const std::string& heading : axis_headings(seeds.axes)) {
+    table.column(heading, Align::right);
+  }
+  table.column("seeds", Align::right);
+  for (const Figure& figure : figures) {
+    table.column(figure.heading, Align::right);
+  }
+  const std::size_t shown_settings =
+      seeds.rows.size() > most_rows ? rows_of_a_large_sweep : seeds.rows.size();
+  for (std::size_t i = 0; i < shown_settings; ++i) {
+    const SeedsRow& row = seeds.rows[i];
+    std::vector<std::string> cells;
+    for (const std::string& value : row.values) {
+      cells.push_back(without_brackets(value));
+    }
+    cells.push_back(grouped(row.num_seeds));
+    for (const Figure& figure : figures) {
+      cells.push_back(with_interval(figure, cell_of(seeds, row, figure.column)));
+    }
+    table.row(std::move(cells));
+  }
+  std::string text =
+      "Means over the seeds, ± half of their 95 % confidence interval\n" + table.text();
+  if (shown_settings < seeds.rows.size()) {
+    text += "The first " + std::to_string(shown_settings) + " of " +
+            grouped(static_cast<std::int64_t>(seeds.rows.size())) + " settings\n";
   }
   return text;
 }

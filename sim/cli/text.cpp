@@ -99,13 +99,24 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+namespace {
+
+// Characters, not bytes: those that continue a character of UTF-8 take no place.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
+
+}  // namespace
+
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   std::vector<std::string> headings;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = columns_[i].heading.size();
+    std::size_t width = width_of(columns_[i].heading);
     for (const auto& cells : rows_) {
-      width = std::max(width, cells[i].size());
+      width = std::max(width, width_of(cells[i]));
     }
     widths.push_back(width);
     headings.push_back(columns_[i].heading);
@@ -114,7 +125,7 @@ std::string Table::text() const {
   const auto append = [&](const std::vector<std::string>& cells) {
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      const std::string padding(widths[i] - cells[i].size(), ' ');
+      const std::string padding(widths[i] - width_of(cells[i]), ' ');
       line += i == 0 ? "" : "  ";
       line += columns_[i].align == Align::right ? padding + cells[i] : cells[i] + padding;
     }

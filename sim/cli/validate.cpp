@@ -8,7 +8,7 @@
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/engine/simulate.hpp"
-#include "tessera/study/sweep.hpp"
+#include "tessera/study/sweep_plan.hpp"
 
 namespace tessera {
 namespace {
@@ -45,11 +45,13 @@ std::string workload_line(const Scenario& scenario) {
 // Names every point that cannot run; how many these are.
 std::int64_t report_bad_points(const SweepPlan& plan) {
   std::int64_t bad = 0;
-  for (const SweepPoint& point : plan.points) {
-    if (!point.loaded) {
+  for (std::int64_t point = 0; point < plan.num_points; ++point) {
+    try {
+      (void)load_point(plan, point);
+    } catch (const BadInput& failure) {
       ++bad;
-      complain("error: sweep point " + point.id + " (" + settings_of(plan, point) +
-               "): " + point.reason);
+      complain("error: sweep point " + point_id(plan, point) + " (" + point_settings(plan, point) +
+               "): " + failure.what());
     }
   }
   return bad;
@@ -83,8 +85,7 @@ int validate_verb(const Invocation& invocation) {
     if (report_bad_points(plan) > 0) {
       return ExitStatus::bad_input;
     }
-    sweep_line =
-        "  sweep     " + counted(static_cast<std::int64_t>(plan.points.size()), "point") + "\n";
+    sweep_line = "  sweep     " + counted(plan.num_points, "point") + "\n";
   }
   print(text.name() + ": valid\n");
   print("  node      " + scenario_line(loaded.scenario) + "\n");

@@ -8,9 +8,12 @@
 namespace tessera {
 namespace {
 
-constexpr std::array<Verb, 10> verbs{{
+constexpr std::array<Verb, 12> verbs{{
     {"run", "simulate one scenario", run_options, run_verb},
     {"sweep", "simulate every combination of some values", sweep_options, sweep_verb},
+    {"merge", "one table from the shards of a sweep", merge_options, merge_verb},
+    {"capacity", "the highest load, or the cheapest setting, that meets an SLO", capacity_options,
+     capacity_verb},
     {"report", "one HTML page about a run or a sweep", report_options, report_verb},
     {"validate", "find every problem of a scenario without running it", validate_options,
      validate_verb},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/cli/options.hpp"
+#include "tessera/cli/program.hpp"
 
 namespace tessera {
 
@@ -14,6 +15,7 @@ namespace tessera {
 struct Invocation {
   std::vector<std::string> command_line;   // argv, as manifests keep it
   std::span<const std::string> arguments;  // those after the verb
+  const SweepCrew* crew = nullptr;         // who runs the points of sweeps; null: threads
 };
 
 // The documented exit statuses (sysexits.h where it has them).
@@ -42,6 +44,10 @@ struct Verb {
 [[nodiscard]] int run_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions sweep_options();
 [[nodiscard]] int sweep_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions merge_options();
+[[nodiscard]] int merge_verb(const Invocation& invocation);
+[[nodiscard]] VerbOptions capacity_options();
+[[nodiscard]] int capacity_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions report_options();
 [[nodiscard]] int report_verb(const Invocation& invocation);
 [[nodiscard]] VerbOptions validate_options();

@@ -5,6 +5,7 @@
 #include "sim/config/number_text.hpp"
 #include "sim/config/overrides.hpp"
 #include "sim/config/problems.hpp"
+#include "sim/config/sweep_mapping.hpp"
 #include "tessera/config/load.hpp"
 #include "tessera/core/decimal.hpp"
 
@@ -155,8 +156,8 @@ std::variant<std::vector<std::string>, std::string> values_of(const RangeText& r
   return values;
 }
 
-// The parts of `text` between commas that stand outside brackets, braces and quotes.
-std::vector<std::string> split_at_commas(std::string_view text) {
+// The parts of `text` between separators that stand outside brackets, braces and quotes.
+std::vector<std::string> split_at(char separator, std::string_view text) {
   std::vector<std::string> parts(1);
   int depth = 0;
   char quote = 0;
@@ -170,7 +171,7 @@ std::vector<std::string> split_at_commas(std::string_view text) {
     } else if (c == ']' || c == '}') {
       --depth;
     }
-    if (c == ',' && depth == 0 && quote == 0) {
+    if (c == separator && depth == 0 && quote == 0) {
       parts.emplace_back();
     } else {
       parts.back() += c;
@@ -202,6 +203,31 @@ Override split_at_equals(std::string_view text, const char* option) {
   return parts;
 }
 
+Axis axis_of(std::string_view text, const char* option) {
+  const Override whole = split_at_equals(text, option);
+  const std::string given = std::string(option) + " " + whole.path;
+  Axis axis{whole.path, {}};
+  for (const std::string& part : split_at(',', whole.value)) {
+    const std::string value = trimmed(part);
+    if (value.empty()) {
+      throw WrongUsage(given + ": an empty value between commas");
+    }
+    const auto range = expand_range(value);
+    if (!range) {
+      axis.values.push_back(value);
+    } else if (const auto* why = std::get_if<std::string>(&*range)) {
+      throw WrongUsage(given + ": the range " + in_quotes(value) + " " + *why);
+    } else {
+      const auto& values = std::get<std::vector<std::string>>(*range);
+      axis.values.insert(axis.values.end(), values.begin(), values.end());
+    }
+    if (axis.values.size() > max_values) {
+      throw WrongUsage(given + ": more than " + std::to_string(max_values) + " values");
+    }
+  }
+  return axis;
+}
+
 }  // namespace
 
 std::optional<std::variant<std::vector<std::string>, std::string>> expand_range(
@@ -218,28 +244,29 @@ Override parse_override(std::string_view text) {
 }
 
 Axis parse_axis(std::string_view text) {
-  const Override whole = split_at_equals(text, "--vary");
-  Axis axis{whole.path, {}};
-  for (const std::string& part : split_at_commas(whole.value)) {
-    const std::string value = trimmed(part);
-    if (value.empty()) {
-      throw WrongUsage("--vary " + axis.path + ": an empty value between commas");
+  return axis_of(text, "--vary");
+}
+
+AxisGroup parse_zip(std::string_view text) {
+  AxisGroup group;
+  for (const std::string& part : split_at(';', text)) {
+    const Axis axis = axis_of(trimmed(part), "--zip");
+    for (const Axis& other : group.axes) {
+      if (other.path == axis.path) {
+        throw WrongUsage("--zip gives '" + axis.path + "' twice; name its values in one list");
+      }
+      if (other.values.size() != axis.values.size()) {
+        throw WrongUsage("--zip: " + unequal_zip({other.path, other.values.size()},
+                                                 {axis.path, axis.values.size()}));
+      }
     }
-    const auto range = expand_range(value);
-    if (!range) {
-      axis.values.push_back(value);
-    } else if (const auto* why = std::get_if<std::string>(&*range)) {
-      throw WrongUsage("--vary " + axis.path + ": the range " + in_quotes(value) + " " + *why);
-    } else {
-      const auto& values = std::get<std::vector<std::string>>(*range);
-      axis.values.insert(axis.values.end(), values.begin(), values.end());
-    }
-    if (axis.values.size() > max_values) {
-      throw WrongUsage("--vary " + axis.path + ": more than " + std::to_string(max_values) +
-                       " values");
-    }
+    group.axes.push_back(axis);
   }
-  return axis;
+  if (group.axes.size() < 2) {
+    throw WrongUsage("--zip takes several paths, as in 'PATH=V1,V2;PATH=W1,W2', got " +
+                     in_quotes(text) + "; --vary takes one");
+  }
+  return group;
 }
 
 }  // namespace tessera

@@ -5,16 +5,15 @@
 #include <fstream>
 #include <sstream>
 
-#include "sim/config/axes.hpp"
 #include "sim/config/conform.hpp"
 #include "sim/config/document.hpp"
-#include "sim/config/emit.hpp"
 #include "sim/config/files.hpp"
 #include "sim/config/overrides.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/problems.hpp"
 #include "sim/config/reader.hpp"
 #include "sim/config/shape.hpp"
+#include "sim/config/sweep_mapping.hpp"
 #include "sim/config/to_node.hpp"
 #include "sim/config/validate.hpp"
 
@@ -34,73 +33,6 @@ void add_default_gpu(Node& root) {
   if (mapping.is(NodeKind::mapping) && mapping.find("gpu") == nullptr) {
     mapping.add("gpu", hardware->place, scalar_node(default_gpu, hardware->place));
   }
-}
-
-// A value of a sweep, and where the file gives it.
-struct SweptValue {
-  std::string text;
-  Place place;
-};
-
-struct SweptAxis {
-  std::string path;
-  std::vector<SweptValue> values;
-};
-
-void add_values(const Node& item, std::string_view path, SweptAxis& axis, Problems& problems) {
-  const auto range =
-      item.is(NodeKind::scalar) && !item.quoted ? expand_range(item.text) : std::nullopt;
-  if (!range) {
-    axis.values.push_back({to_flow_text(item), item.place});
-  } else if (const auto* why = std::get_if<std::string>(&*range)) {
-    problems.error(item.place, path,
-                   std::string(path) + ": the range " + in_quotes(item.text) + " " + *why);
-  } else {
-    for (const std::string& value : std::get<std::vector<std::string>>(*range)) {
-      axis.values.push_back({value, item.place});
-    }
-  }
-}
-
-SweptAxis read_axis(const Entry& entry, Problems& problems) {
-  SweptAxis axis{entry.key, {}};
-  const std::string path = "sweep." + entry.key;
-  const Node& value = entry.value;
-  const bool is_range = value.is(NodeKind::scalar) && expand_range(value.text).has_value();
-  if (const std::string why = why_no_such_path(entry.key); !why.empty()) {
-    problems.error(entry.place, path, "sweep: " + why);
-  } else if (is_range) {
-    add_values(value, path, axis, problems);
-  } else if (!value.is(NodeKind::list) || value.items.empty()) {
-    problems.error(value.place, path,
-                   path + ": expected a list of values, or a range such as '1..64*2', got " +
-                       (value.is(NodeKind::list) ? "an empty list" : name_of(value.kind)));
-  } else {
-    for (const Node& item : value.items) {
-      add_values(item, path, axis, problems);
-    }
-  }
-  return axis;
-}
-
-// Takes the `sweep:` mapping out of the root.
-std::vector<SweptAxis> take_sweep(Node& root, Problems& problems) {
-  std::vector<SweptAxis> axes;
-  const Entry* sweep = root.find("sweep");
-  if (sweep == nullptr) {
-    return axes;
-  }
-  if (sweep->value.is(NodeKind::mapping)) {
-    for (const Entry& entry : sweep->value.entries) {
-      axes.push_back(read_axis(entry, problems));
-    }
-  } else if (!sweep->value.is(NodeKind::broken) && !sweep->value.is(NodeKind::null)) {
-    problems.error(sweep->value.place, "sweep",
-                   std::string("sweep: expected a mapping of paths to lists of values, got ") +
-                       name_of(sweep->value.kind));
-  }
-  root.entries.erase(root.entries.begin() + (sweep - root.entries.data()));
-  return axes;
 }
 
 bool is_usable_root(const Node& root, Problems& problems) {
@@ -142,15 +74,15 @@ void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value
   }
 }
 
-std::vector<Axis> plain_axes(const std::vector<SweptAxis>& swept) {
-  std::vector<Axis> axes;
-  for (const SweptAxis& axis : swept) {
-    axes.push_back({axis.path, {}});
-    for (const SweptValue& value : axis.values) {
-      axes.back().values.push_back(value.text);
+void check_swept_values(const Node& root, const std::vector<SweptGroup>& groups,
+                        Problems& problems) {
+  for (const SweptGroup& group : groups) {
+    for (const SweptAxis& axis : group) {
+      for (const SweptValue& value : axis.values) {
+        check_swept_value(root, axis, value, problems);
+      }
     }
   }
-  return axes;
 }
 
 Diagnostics notes_in(const Problems& problems) {
@@ -201,19 +133,19 @@ bool ScenarioText::mentions(std::string_view path) const {
   return true;
 }
 
-std::vector<Axis> ScenarioText::sweep_axes() const {
+std::vector<AxisGroup> ScenarioText::sweep_axes() const {
   Problems problems;
   Node root = parse_document(text_, name_, problems);
-  std::vector<Axis> axes;
+  std::vector<AxisGroup> groups;
   if (is_usable_root(root, problems)) {
-    axes = plain_axes(take_sweep(root, problems));
+    groups = plain_groups(take_sweep(root, problems));
   }
   if (problems.any()) {
     // Loading finds these problems too, beside all others.
     (void)load({});
     problems.raise(name_);
   }
-  return axes;
+  return groups;
 }
 
 LoadedScenario ScenarioText::load(std::span<const Override> overrides) const {
@@ -230,7 +162,7 @@ LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override>
   if (!is_usable_root(root, problems)) {
     problems.raise(name_);
   }
-  const std::vector<SweptAxis> axes = take_sweep(root, problems);
+  const std::vector<SweptGroup> groups = take_sweep(root, problems);
   add_default_gpu(root);
   expand_shorthands(root, scenario_shape());
   for (const Override& override : overrides) {
@@ -245,14 +177,10 @@ LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override>
     fill_in(loaded.scenario);
     check_scenario(loaded.scenario, root, problems);
   }
-  loaded.sweep = plain_axes(axes);
+  loaded.sweep = plain_groups(groups);
   // A sweep loads each of its points, so that only the bare file is looked through like this.
   if (overrides.empty() && purpose == Purpose::run) {
-    for (const SweptAxis& axis : axes) {
-      for (const SweptValue& value : axis.values) {
-        check_swept_value(root, axis, value, problems);
-      }
-    }
+    check_swept_values(root, groups, problems);
   }
   problems.raise(name_);
   loaded.notes = notes_in(problems);

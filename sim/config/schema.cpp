@@ -297,6 +297,21 @@ void append_pretty(std::string& out, const json::value& value, std::size_t inden
   }
 }
 
+json::object sweep_schema() {
+  const json::object values{
+      {"oneOf", json::array{json::object{{"type", "array"}, {"minItems", 1}},
+                            json::object{{"type", "string"}, {"examples", {"1..64*2"}}}}}};
+  const json::object zipped{{"type", "object"}, {"additionalProperties", values}};
+  return {
+      {"description", "the values that each path takes; every combination is a point"},
+      {"type", json::array{"object", "null"}},
+      {"properties",
+       {{"zip",
+         {{"description", "paths that take their values side by side, equally many each"},
+          {"oneOf", json::array{zipped, json::object{{"type", "array"}, {"items", zipped}}}}}}}},
+      {"additionalProperties", values}};
+}
+
 }  // namespace
 
 std::string scenario_schema() {
@@ -306,13 +321,7 @@ std::string scenario_schema() {
   for (const auto& pair : schema_of(scenario_shape(), {})) {
     schema[pair.key()] = pair.value();
   }
-  schema["properties"].as_object()["sweep"] = json::object{
-      {"description", "the values that each path takes; every combination is a point"},
-      {"type", json::array{"object", "null"}},
-      {"additionalProperties",
-       json::object{{"oneOf", json::array{json::object{{"type", "array"}, {"minItems", 1}},
-                                          json::object{{"type", "string"},
-                                                       {"examples", json::array{"1..64*2"}}}}}}}};
+  schema["properties"].as_object()["sweep"] = sweep_schema();
   std::string out;
   append_pretty(out, schema, 0);
   return out + "\n";

@@ -24,7 +24,40 @@ namespace {
 
 constexpr const char* give_force = "exists; give --force to replace it";
 
-// "out/a/" names the same folder as "out/a", and a link stands for what it points to.
+constexpr std::array<std::string_view, 20> own_names{
+    "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
+    "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
+    "scenario.yaml", "trace.json",     "runs",         "pictures",       "sweep.json",
+    "seeds.csv",     "report.html",    "ledger.csv",   "pareto.csv",     "winner.yaml"};
+
+// Those of a sweep that was broken off, and of its shards.
+bool is_of_a_shard(std::string_view name) {
+  return name.starts_with(".work") || name.starts_with(".lock") ||
+         (name.starts_with("summary.") && name.ends_with(".csv"));
+}
+
+// Whether our manifest, or an unfinished sweep's description, is there, and nothing that we do not
+// write.
+bool holds_only_results(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(own_names.begin(), own_names.end(), name) == own_names.end() &&
+        !is_of_a_shard(name)) {
+      return false;
+    }
+  }
+  for (const char* name : {"manifest.json", "sweep.json"}) {
+    std::ifstream manifest(folder / name);
+    const std::string text{std::istreambuf_iterator<char>(manifest), {}};
+    if (text.find("\"tessera_version\"") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 fs::path without_trailing_slash_or_link(fs::path path) {
   if (!path.has_filename() || path.filename() == "." || path.filename() == "..") {
     path = fs::absolute(path).lexically_normal();
@@ -38,24 +71,6 @@ fs::path without_trailing_slash_or_link(fs::path path) {
     return ignored ? path : target;
   }
   return path;
-}
-
-constexpr std::array<std::string_view, 14> own_names{
-    "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
-    "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
-    "scenario.yaml", "trace.json",     "runs",         "pictures"};
-
-// Whether our manifest is there, and nothing that we do not write.
-bool holds_only_results(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (std::find(own_names.begin(), own_names.end(), name) == own_names.end()) {
-      return false;
-    }
-  }
-  std::ifstream manifest(folder / "manifest.json");
-  const std::string text{std::istreambuf_iterator<char>(manifest), {}};
-  return text.find("\"tessera_version\"") != std::string::npos;
 }
 
 // --force is for our own results: it must not delete somebody's home by a slip of the finger.
@@ -83,8 +98,7 @@ void check_existing(const fs::path& path, IfExists if_exists) {
   }
 }
 
-// A hidden name beside the target, so that renaming stays within one file system. Two runs at the
-// same time never share one, because creating a folder tells whether it was there.
+// Two callers never share one, because creating a folder tells whether it was there.
 fs::path fresh_folder_beside(const fs::path& path) {
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const std::string stem = ".tessera-" + std::to_string(::getpid()) + "-";
@@ -94,13 +108,12 @@ fs::path fresh_folder_beside(const fs::path& path) {
     if (fs::create_directory(candidate, error)) {
       return candidate;
     }
-    if (error) {
+    // A name that another thread renames away in this very instant is reported as an error.
+    if (error && error != std::errc::file_exists) {
       fail("cannot make the output folder", path, error);
     }
   }
 }
-
-}  // namespace
 
 OutputFolder::OutputFolder(fs::path path, IfExists if_exists)
     : path_(without_trailing_slash_or_link(std::move(path))), if_exists_(if_exists) {

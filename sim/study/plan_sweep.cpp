@@ -1,42 +1,76 @@
-// Which runs a sweep consists of, and whether each of them can run.
+// Which runs a sweep consists of.
 
 #include <algorithm>
-#include <exception>
+#include <charconv>
 
-#include "sim/study/one_line.hpp"
-#include "tessera/study/sweep.hpp"
+#include "tessera/core/contract.hpp"
+#include "tessera/study/sweep_plan.hpp"
 
 namespace tessera {
 namespace {
 
 constexpr std::int64_t most_points = 1'000'000;
 
-// The text's axes with the varied ones put in their place or after them.
-std::vector<Axis> merge_axes(std::vector<Axis> axes, std::span<const Axis> varied) {
-  std::vector<std::string> seen;
-  for (const Axis& axis : varied) {
-    if (std::find(seen.begin(), seen.end(), axis.path) != seen.end()) {
-      throw WrongUsage("--vary gives '" + axis.path + "' twice; name its values in one list");
-    }
-    seen.push_back(axis.path);
-    const auto same = std::find_if(axes.begin(), axes.end(),
-                                   [&](const Axis& other) { return other.path == axis.path; });
-    if (same == axes.end()) {
-      axes.push_back(axis);
-    } else {
-      *same = axis;
-    }
-  }
-  return axes;
+bool holds(const AxisGroup& group, const std::string& path) {
+  return std::any_of(group.axes.begin(), group.axes.end(),
+                     [&](const Axis& axis) { return axis.path == path; });
 }
 
-std::int64_t count_points(std::span<const Axis> axes) {
-  std::int64_t points = 1;
-  for (const Axis& axis : axes) {
-    if (axis.values.empty()) {
-      throw WrongUsage("the axis '" + axis.path + "' has no values");
+void refuse_repeated_paths(std::span<const AxisGroup> varied) {
+  std::vector<std::string> seen;
+  for (const AxisGroup& group : varied) {
+    for (const Axis& axis : group.axes) {
+      if (std::find(seen.begin(), seen.end(), axis.path) != seen.end()) {
+        throw WrongUsage("'" + axis.path + "' is varied twice; name its values in one list");
+      }
+      seen.push_back(axis.path);
     }
-    const auto values = static_cast<std::int64_t>(axis.values.size());
+  }
+}
+
+// Whether `varied` stands for all of `group`, none of it, or, which is refused, for a part of it.
+bool replaces(const AxisGroup& varied, const AxisGroup& group) {
+  std::size_t held = 0;
+  std::string missing;
+  for (const Axis& axis : group.axes) {
+    if (holds(varied, axis.path)) {
+      ++held;
+    } else {
+      missing = axis.path;
+    }
+  }
+  if (held > 0 && held < group.axes.size()) {
+    throw WrongUsage("the scenario zips '" + missing + "' with '" + varied.axes.front().path +
+                     "': vary both in one --zip");
+  }
+  return held > 0;
+}
+
+// The text's groups with the varied ones put in their place or after them.
+std::vector<AxisGroup> merge_groups(std::vector<AxisGroup> groups,
+                                    std::span<const AxisGroup> varied) {
+  refuse_repeated_paths(varied);
+  for (const AxisGroup& group : varied) {
+    const auto replaced = [&](const AxisGroup& other) { return replaces(group, other); };
+    const auto first = std::find_if(groups.begin(), groups.end(), replaced);
+    const auto place = first - groups.begin();
+    groups.erase(std::remove_if(first, groups.end(), replaced), groups.end());
+    groups.insert(groups.begin() + place, group);
+  }
+  return groups;
+}
+
+std::int64_t size_of(const AxisGroup& group) {
+  return static_cast<std::int64_t>(group.axes.front().values.size());
+}
+
+std::int64_t count_points(std::span<const AxisGroup> groups) {
+  std::int64_t points = 1;
+  for (const AxisGroup& group : groups) {
+    const std::int64_t values = size_of(group);
+    if (values == 0) {
+      throw WrongUsage("the axis '" + group.axes.front().path + "' has no values");
+    }
     if (points > most_points / values) {
       throw WrongUsage("the sweep has more than " + std::to_string(most_points) +
                        " points; vary fewer paths or fewer values at once");
@@ -44,23 +78,6 @@ std::int64_t count_points(std::span<const Axis> axes) {
     points *= values;
   }
   return points;
-}
-
-// The values of point `number`: its digits, the last axis being the lowest one.
-std::vector<std::string> values_of_point(std::span<const Axis> axes, std::int64_t number) {
-  std::vector<std::string> values(axes.size());
-  for (std::size_t axis = axes.size(); axis-- > 0;) {
-    const auto size = static_cast<std::int64_t>(axes[axis].values.size());
-    values[axis] = axes[axis].values[static_cast<std::size_t>(number % size)];
-    number /= size;
-  }
-  return values;
-}
-
-std::string padded(std::int64_t number, std::int64_t total) {
-  const std::size_t width = std::max<std::size_t>(4, std::to_string(total - 1).size());
-  std::string digits = std::to_string(number);
-  return std::string(width - digits.size(), '0') + digits;
 }
 
 // Series of every point of a grid are rarely wanted and always large.
@@ -73,32 +90,6 @@ std::vector<Override> series_switched_off(const ScenarioText& text) {
   }
   return overrides;
 }
-
-// Every problem of the points that cannot run, each once.
-class Failures {
- public:
-  void add(const BadInput& failure) {
-    unreadable_ = unreadable_ || dynamic_cast<const UnreadableFile*>(&failure) != nullptr;
-    for (const Diagnostic& diagnostic : failure.diagnostics()) {
-      const std::string text = to_string(diagnostic);
-      if (std::find(texts_.begin(), texts_.end(), text) == texts_.end()) {
-        texts_.push_back(text);
-        diagnostics_.push_back(diagnostic);
-      }
-    }
-  }
-  [[noreturn]] void raise() const {
-    if (unreadable_) {
-      throw UnreadableFile(diagnostics_);
-    }
-    throw BadInput(diagnostics_);
-  }
-
- private:
-  bool unreadable_ = false;
-  std::vector<std::string> texts_;
-  Diagnostics diagnostics_;
-};
 
 // How deep the mapping lies that an override sets. A kind replaces the mapping that it is in.
 std::int64_t depth_of(const Override& setting) {
@@ -118,50 +109,99 @@ void put_mappings_before_their_keys(std::vector<Override>& settings) {
 
 }  // namespace
 
-std::string settings_of(const SweepPlan& plan, const SweepPoint& point) {
+SweepShard parse_shard(std::string_view text) {
+  SweepShard shard;
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(text.data(), end, shard.number);
+  const bool has_slash = number.ec == std::errc{} && number.ptr != end && *number.ptr == '/';
+  const auto count = has_slash ? std::from_chars(number.ptr + 1, end, shard.count) : number;
+  if (!has_slash || count.ec != std::errc{} || count.ptr != end || shard.number < 1 ||
+      shard.number > shard.count || shard.count > most_points) {
+    throw WrongUsage("--shard takes number/count, from 1/count to count/count, as in 3/16, not '" +
+                     std::string(text) + "'");
+  }
+  return shard;
+}
+
+SweepPlan plan_settings(const ScenarioText& text, std::span<const Override> overrides,
+                        std::span<const AxisGroup> varied) {
+  SweepPlan plan{text, series_switched_off(text), merge_groups(text.sweep_axes(), varied), 0};
+  plan.num_points = count_points(plan.groups);
+  plan.fixed.insert(plan.fixed.end(), overrides.begin(), overrides.end());
+  return plan;
+}
+
+SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
+                     std::span<const AxisGroup> varied) {
+  SweepPlan plan = plan_settings(text, overrides, varied);
+  if (plan.groups.empty()) {
+    throw WrongUsage("nothing to sweep: give --vary path=value,value or a 'sweep:' mapping in " +
+                     text.name());
+  }
+  return plan;
+}
+
+std::vector<std::string> axis_paths(const SweepPlan& plan) {
+  std::vector<std::string> paths;
+  for (const AxisGroup& group : plan.groups) {
+    for (const Axis& axis : group.axes) {
+      paths.push_back(axis.path);
+    }
+  }
+  return paths;
+}
+
+std::string point_id(const SweepPlan& plan, std::int64_t point) {
+  const std::size_t width = std::max<std::size_t>(4, std::to_string(plan.num_points - 1).size());
+  const std::string digits = std::to_string(point);
+  return std::string(width - digits.size(), '0') + digits;
+}
+
+// The point's digits, the last group's being the lowest one.
+std::vector<std::string> point_values(const SweepPlan& plan, std::int64_t point) {
+  TESSERA_INVARIANT(point >= 0 && point < plan.num_points, "a point of the sweep");
+  std::vector<std::size_t> chosen(plan.groups.size());
+  for (std::size_t group = plan.groups.size(); group-- > 0;) {
+    const std::int64_t size = size_of(plan.groups[group]);
+    chosen[group] = static_cast<std::size_t>(point % size);
+    point /= size;
+  }
+  std::vector<std::string> values;
+  for (std::size_t group = 0; group < plan.groups.size(); ++group) {
+    for (const Axis& axis : plan.groups[group].axes) {
+      values.push_back(axis.values[chosen[group]]);
+    }
+  }
+  return values;
+}
+
+std::string point_settings(const SweepPlan& plan, std::int64_t point) {
+  const std::vector<std::string> paths = axis_paths(plan);
+  const std::vector<std::string> values = point_values(plan, point);
   std::string settings;
-  for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
-    settings += (axis == 0 ? "" : ", ") + plan.axes[axis].path + "=" + point.values[axis];
+  for (std::size_t axis = 0; axis < paths.size(); ++axis) {
+    settings += (axis == 0 ? "" : ", ") + paths[axis] + "=" + values[axis];
   }
   return settings;
 }
 
-SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
-                     std::span<const Axis> varied) {
-  SweepPlan plan;
-  plan.scenario_name = text.name();
-  plan.scenario_text = text.text();
-  plan.axes = merge_axes(text.sweep_axes(), varied);
-  if (plan.axes.empty()) {
-    throw WrongUsage("nothing to sweep: give --vary path=value,value or a 'sweep:' mapping in " +
-                     text.name());
+LoadedScenario load_point(const SweepPlan& plan, std::int64_t point) {
+  const std::vector<std::string> paths = axis_paths(plan);
+  const std::vector<std::string> values = point_values(plan, point);
+  std::vector<Override> settings = plan.fixed;
+  for (std::size_t axis = 0; axis < paths.size(); ++axis) {
+    settings.push_back({paths[axis], values[axis]});
   }
-  const std::int64_t total = count_points(plan.axes);
+  put_mappings_before_their_keys(settings);
+  return plan.text.load(settings);
+}
 
-  std::vector<Override> fixed = series_switched_off(text);
-  fixed.insert(fixed.end(), overrides.begin(), overrides.end());
-  Failures failures;
-  bool any_can_run = false;
-  for (std::int64_t number = 0; number < total; ++number) {
-    SweepPoint point{padded(number, total), values_of_point(plan.axes, number), {}, {}};
-    std::vector<Override> settings = fixed;
-    for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
-      settings.push_back({plan.axes[axis].path, point.values[axis]});
-    }
-    put_mappings_before_their_keys(settings);
-    try {
-      point.loaded = text.load(settings);
-      any_can_run = true;
-    } catch (const BadInput& failure) {
-      point.reason = one_line(failure.what());
-      failures.add(failure);
-    }
-    plan.points.push_back(std::move(point));
+std::vector<std::int64_t> points_of(const SweepPlan& plan, SweepShard shard) {
+  std::vector<std::int64_t> points;
+  for (std::int64_t point = shard.number - 1; point < plan.num_points; point += shard.count) {
+    points.push_back(point);
   }
-  if (!any_can_run) {
-    failures.raise();
-  }
-  return plan;
+  return points;
 }
 
 }  // namespace tessera

@@ -1,39 +1,12 @@
-#include <array>
-#include <chrono>
-#include <ctime>
-
-#include "tessera/core/decimal.hpp"
 #include "tessera/core/version.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tessera/metrics/json_writer.hpp"
 #include "tessera/study/run.hpp"
 #include "tessera/study/sha256.hpp"
+#include "tessera/study/stopwatch.hpp"
 
 namespace tessera {
 namespace {
-
-// The clock on the wall, which only the manifest may show.
-class Stopwatch {
- public:
-  [[nodiscard]] std::string started_at() const {
-    std::tm utc{};
-    std::array<char, 32> text{};
-    gmtime_r(&calendar_, &utc);
-    const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return {text.data(), length};
-  }
-  [[nodiscard]] std::string seconds() const {
-    const auto passed = std::chrono::steady_clock::now() - start_;
-    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(passed).count();
-    std::string text;
-    append_seconds(text, Duration::microseconds(microseconds));
-    return text;
-  }
-
- private:
-  std::time_t calendar_ = std::time(nullptr);
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::string manifest(const Scenario& scenario, const std::string& yaml, const RunOrigin& origin,
                      const Stopwatch& stopwatch) {

@@ -1,149 +1,152 @@
-// Runs the points of a sweep on threads that share nothing but a queue of numbers.
+// Has the points of a sweep run, and writes what they left in the order of the points.
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <filesystem>
+#include <map>
 #include <mutex>
-#include <thread>
+#include <utility>
 
-#include "sim/study/one_line.hpp"
-#include "sim/study/stopwatch.hpp"
+#include "sim/study/finished_sweep.hpp"
+#include "sim/study/parallel.hpp"
 #include "sim/study/sweep_manifest.hpp"
 #include "tessera/core/contract.hpp"
+#include "tessera/study/sha256.hpp"
+#include "tessera/study/stopwatch.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {
 namespace {
 
-RunResult run_point(const SweepPoint& point, const SweepExecution& execution) {
-  // A copy of its own: nothing that a run could write to is shared between threads.
-  const LoadedScenario loaded = *point.loaded;
-  if (execution.folder == nullptr) {
-    return run_scenario(loaded, nullptr, execution.origin);
-  }
-  OutputFolder folder(execution.folder->staging() / "runs" / point.id, IfExists::refuse);
-  RunResult result = run_scenario(loaded, &folder, execution.origin);
-  folder.commit();
-  return result;
-}
-
-// The state that the threads share.
-class Sweep {
+// Diagnostics, each once, in the order of the points whatever the order of coming.
+class Heard {
  public:
-  Sweep(const SweepPlan& plan, const SweepExecution& execution)
-      : plan_(plan), execution_(execution), rows_(plan.points.size()) {}
-
-  // Takes points until there are none, or until one fails in a way that ends the sweep.
-  void work() {
-    while (!stopped_) {
-      const std::size_t index = next_++;
-      if (index >= plan_.points.size()) {
-        return;
+  void add(std::int64_t point, const Diagnostics& diagnostics) {
+    for (std::size_t i = 0; i < diagnostics.size(); ++i) {
+      const auto place = std::pair(point, i);
+      const auto [known, is_new] = first_.try_emplace(to_string(diagnostics[i]), place);
+      if (is_new || place < known->second) {
+        known->second = place;
+        texts_[known->first] = diagnostics[i];
       }
-      try {
-        rows_[index] = row_of(index);
-      } catch (...) {
-        const std::lock_guard lock(mutex_);
-        stopped_ = true;
-        fatal_ = std::current_exception();
-        return;
-      }
-      report_progress();
     }
   }
-
-  [[nodiscard]] std::vector<SweepRow> take_rows() {
-    if (fatal_) {
-      std::rethrow_exception(fatal_);
+  [[nodiscard]] Diagnostics take() const {
+    std::map<std::pair<std::int64_t, std::size_t>, std::vector<Diagnostic>> ordered;
+    for (const auto& [text, place] : first_) {
+      ordered[place].push_back(texts_.at(text));
     }
-    const bool any_done = std::any_of(rows_.begin(), rows_.end(), [](const SweepRow& row) {
-      return row.status == PointStatus::done;
-    });
-    if (!any_done && bad_input_) {
-      std::rethrow_exception(bad_input_);
+    Diagnostics all;
+    for (const auto& [place, diagnostics] : ordered) {
+      all.insert(all.end(), diagnostics.begin(), diagnostics.end());
     }
-    return std::move(rows_);
+    return all;
   }
 
  private:
-  SweepRow row_of(std::size_t index) {
-    const SweepPoint& point = plan_.points[index];
-    SweepRow row;
-    if (!point.loaded) {
-      row.reason = point.reason;
-      return row;
-    }
-    try {
-      RunResult result = run_point(point, execution_);
-      row.status = PointStatus::done;
-      row.summary = std::move(result.summary);
-      row.notes = std::move(result.notes);
-    } catch (const BadInput& failure) {
-      row.reason = one_line(failure.what());
-      const std::lock_guard lock(mutex_);
-      if (!bad_input_ || index < bad_index_) {
-        bad_input_ = std::current_exception();
-        bad_index_ = index;
-      }
-    } catch (const InvariantViolation& failure) {
-      row.reason = "internal error: " + one_line(failure.what());
-      row.internal_error = true;
-    }
-    return row;
-  }
-
-  void report_progress() {
-    const std::lock_guard lock(mutex_);
-    ++finished_;
-    if (execution_.on_progress) {
-      execution_.on_progress({finished_, static_cast<std::int64_t>(plan_.points.size())});
-    }
-  }
-
-  const SweepPlan& plan_;
-  const SweepExecution& execution_;
-  std::vector<SweepRow> rows_;  // each written by the one thread that took its point
-  std::atomic<std::size_t> next_ = 0;
-  std::atomic<bool> stopped_ = false;
-  std::mutex mutex_;  // of what follows
-  std::int64_t finished_ = 0;
-  std::exception_ptr fatal_;
-  std::exception_ptr bad_input_;  // of the first such point, in the order of the points
-  std::size_t bad_index_ = 0;
+  std::map<std::string, std::pair<std::int64_t, std::size_t>> first_;
+  std::map<std::string, Diagnostic> texts_;
 };
 
-void make_folder(const std::filesystem::path& path) {
-  std::error_code failed;
-  std::filesystem::create_directories(path, failed);
-  if (failed) {
-    throw OutputFailed("cannot make the folder " + path.string() + ": " + failed.message());
+// What the outcomes amount to, one after another.
+class Collected {
+ public:
+  Collected(const SweepExecution& execution, std::vector<std::int64_t> points)
+      : execution_(execution),
+        points_(std::move(points)),
+        progress_{0, 0, static_cast<std::int64_t>(points_.size())} {
+    result_.table.rows.resize(points_.size());
   }
+
+  [[nodiscard]] const std::vector<std::int64_t>& points() const { return points_; }
+
+  void take(PointOutcome outcome) {
+    const auto at = std::lower_bound(points_.begin(), points_.end(), outcome.row.point);
+    TESSERA_INVARIANT(at != points_.end() && *at == outcome.row.point, "a point of the work");
+    if (!outcome.columns.empty()) {
+      result_.table.columns = std::move(outcome.columns);
+    }
+    notes_.add(outcome.row.point, outcome.notes);
+    problems_.add(outcome.row.point, outcome.problems);
+    unreadable_ = unreadable_ || outcome.unreadable;
+    any_internal_error_ = any_internal_error_ || outcome.row.internal_error;
+    result_.table.rows[static_cast<std::size_t>(at - points_.begin())] = std::move(outcome.row);
+    ++progress_.finished;
+    progress_.kept += outcome.kept ? 1 : 0;
+    if (execution_.on_progress) {
+      execution_.on_progress(progress_);
+    }
+  }
+
+  // Throws when a whole sweep came to nothing.
+  [[nodiscard]] SweepResult finish() {
+    TESSERA_INVARIANT(progress_.finished == progress_.total, "every point was run");
+    if (result_.table.columns.empty() && execution_.shard.is_whole() && !any_internal_error_) {
+      if (unreadable_) {
+        throw UnreadableFile(problems_.take());
+      }
+      throw BadInput(problems_.take());
+    }
+    result_.notes = notes_.take();
+    return std::move(result_);
+  }
+
+ private:
+  const SweepExecution& execution_;
+  std::vector<std::int64_t> points_;
+  SweepProgress progress_;
+  SweepResult result_;
+  Heard notes_;
+  Heard problems_;
+  bool unreadable_ = false;
+  bool any_internal_error_ = false;
+};
+
+// The files that tell of all points.
+void write_tables(const SweepPlan& plan, const SweepExecution& execution, const SweepRows& table,
+                  const Stopwatch& stopwatch) {
+  SweepFolder& folder = *execution.folder;
+  const std::string csv = sweep_csv(plan, table);
+  if (!execution.shard.is_whole()) {
+    folder.write(folder.places().table_name(), csv);
+    return;
+  }
+  const auto failed = std::count_if(table.rows.begin(), table.rows.end(), [](const SweepRow& row) {
+    return row.status == PointStatus::failed;
+  });
+  const SweepManifest contents{sha256(plan.text.text()), plan.num_points, failed,
+                               execution.num_workers};
+  write_finished_sweep(
+      csv, sweep_manifest(contents, execution.origin, stopwatch),
+      [&](std::string_view name, std::string_view text) { folder.write(name, text); });
 }
 
 }  // namespace
 
-std::vector<SweepRow> run_sweep(const SweepPlan& plan, const SweepExecution& execution) {
+SweepWorkers on_threads(std::int64_t count) {
+  return [count](const SweepWork& work) {
+    std::mutex taking;
+    const auto most = static_cast<std::int64_t>(work.points.size());
+    for_each_in_parallel(most, count, [&](std::int64_t index) {
+      const std::int64_t point = work.points[static_cast<std::size_t>(index)];
+      PointOutcome outcome = run_point(work.plan, work.places, work.origin, point);
+      const std::lock_guard lock(taking);
+      work.take(std::move(outcome));
+    });
+  };
+}
+
+SweepResult run_sweep(const SweepPlan& plan, const SweepExecution& execution) {
   const Stopwatch stopwatch;
+  const SweepPlaces* const places =
+      execution.folder != nullptr ? &execution.folder->places() : nullptr;
+  Collected collected(execution, points_of(plan, execution.shard));
+  const auto take = [&](PointOutcome outcome) { collected.take(std::move(outcome)); };
+  execution.workers({collected.points(), plan, places, execution.origin, take});
+  SweepResult result = collected.finish();
   if (execution.folder != nullptr) {
-    make_folder(execution.folder->staging() / "runs");
+    write_tables(plan, execution, result.table, stopwatch);
+    execution.folder->finish();
   }
-  Sweep sweep(plan, execution);
-  const auto threads =
-      std::clamp<std::int64_t>(execution.threads, 1, static_cast<std::int64_t>(plan.points.size()));
-  {
-    std::vector<std::jthread> workers;
-    for (std::int64_t i = 1; i < threads; ++i) {
-      workers.emplace_back([&sweep] { sweep.work(); });
-    }
-    sweep.work();
-  }
-  std::vector<SweepRow> rows = sweep.take_rows();
-  if (execution.folder != nullptr) {
-    execution.folder->write("summary.csv", sweep_csv(plan, rows));
-    execution.folder->write("manifest.json", sweep_manifest(plan, rows, execution, stopwatch));
-  }
-  return rows;
+  return result;
 }
 
 }  // namespace tessera

@@ -1,4 +1,4 @@
-#include "sim/study/stopwatch.hpp"
+#include "tessera/study/stopwatch.hpp"
 
 #include <array>
 

@@ -2,60 +2,45 @@
 
 #include <algorithm>
 
+#include "sim/study/csv_rows.hpp"
 #include "tessera/study/sweep.hpp"
 
 namespace tessera {
-namespace {
 
-// RFC 4180: quoted where it must be.
-void append_csv(std::string& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += text;
-    return;
+Summary summary_of(const SweepRows& table, const SweepRow& row) {
+  Summary summary;
+  if (row.summary.empty()) {
+    return summary;
   }
-  out += '"';
-  for (const char c : text) {
-    out.append(c == '"' ? 2 : 1, c);
+  std::vector<std::string> columns = csv_cells(table.columns);
+  std::vector<std::string> values = csv_cells(row.summary);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    summary.push_back({std::move(columns[i]), std::move(values.at(i))});
   }
-  out += '"';
+  return summary;
 }
 
-}  // namespace
-
-std::string sweep_csv(const SweepPlan& plan, std::span<const SweepRow> rows) {
-  // Every run has the same columns; a point that failed leaves them empty.
-  const auto done = std::find_if(rows.begin(), rows.end(), [](const SweepRow& row) {
-    return row.status == PointStatus::done;
-  });
-  const Summary columns = done == rows.end() ? Summary{} : done->summary;
-
+std::string sweep_csv(const SweepPlan& plan, const SweepRows& table) {
   std::string csv = "point";
-  for (const Axis& axis : plan.axes) {
+  for (const std::string& path : axis_paths(plan)) {
     csv += ',';
-    append_csv(csv, axis.path);
+    append_csv(csv, path);
   }
-  csv += ",status,reason";
-  for (const SummaryCell& cell : columns) {
-    csv += ',';
-    append_csv(csv, cell.column);
-  }
-  csv += '\n';
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    csv += plan.points[i].id;
-    for (const std::string& value : plan.points[i].values) {
+  csv += ",status,reason" + (table.columns.empty() ? "" : "," + table.columns) + "\n";
+  // A point that failed leaves the columns of the runs empty.
+  const auto commas = std::count(table.columns.begin(), table.columns.end(), ',');
+  const std::string none(table.columns.empty() ? 0 : static_cast<std::size_t>(commas) + 1, ',');
+  for (const SweepRow& row : table.rows) {
+    csv += point_id(plan, row.point);
+    for (const std::string& value : point_values(plan, row.point)) {
       csv += ',';
       append_csv(csv, value);
     }
     csv += ',';
-    csv += name_of(rows[i].status);
+    csv += name_of(row.status);
     csv += ',';
-    append_csv(csv, rows[i].reason);
-    for (std::size_t column = 0; column < columns.size(); ++column) {
-      csv += ',';
-      if (!rows[i].summary.empty()) {
-        append_csv(csv, rows[i].summary[column].value);
-      }
-    }
+    append_csv(csv, row.reason);
+    csv += row.summary.empty() ? none : "," + row.summary;
     csv += '\n';
   }
   return csv;

@@ -1,41 +1,51 @@
 #include "sim/study/sweep_manifest.hpp"
 
-#include <algorithm>
-
 #include "tessera/core/version.hpp"
 #include "tessera/metrics/json_writer.hpp"
-#include "tessera/study/sha256.hpp"
+#include "tessera/study/manifest.hpp"
 
 namespace tessera {
 
-std::string sweep_manifest(const SweepPlan& plan, std::span<const SweepRow> rows,
-                           const SweepExecution& execution, const Stopwatch& stopwatch) {
-  JsonWriter json;
-  json.string("tessera_version", version());
-  json.string("git_hash", git_hash());
-  json.string("scenario", plan.scenario_name);
-  json.string("scenario_sha256", sha256(plan.scenario_text));
+namespace {
+
+void write_origin(JsonWriter& json, const RunOrigin& origin) {
   json.open_array("argv");
-  for (const std::string& argument : execution.origin.arguments) {
+  for (const std::string& argument : origin.arguments) {
     json.element(argument);
   }
   json.close();
-  json.open_object("axes");
-  for (const Axis& axis : plan.axes) {
-    json.open_array(axis.path);
-    for (const std::string& value : axis.values) {
-      json.element(value);
-    }
-    json.close();
-  }
-  json.close();
-  json.integer("num_points", static_cast<std::int64_t>(rows.size()));
-  json.integer("num_failed", std::count_if(rows.begin(), rows.end(), [](const SweepRow& row) {
-                 return row.status == PointStatus::failed;
-               }));
-  json.integer("threads", execution.threads);
+}
+
+void write_times(JsonWriter& json, const Stopwatch& stopwatch) {
   json.string("started_at", stopwatch.started_at());
   json.value("wall_time_s", stopwatch.seconds());
+}
+
+void write_build(JsonWriter& json) {
+  json.string("tessera_version", version());
+  json.string("git_hash", git_hash());
+}
+
+}  // namespace
+
+std::string study_manifest(const RunOrigin& origin, const Stopwatch& stopwatch) {
+  JsonWriter json;
+  write_build(json);
+  write_origin(json, origin);
+  write_times(json, stopwatch);
+  return json.finish();
+}
+
+std::string sweep_manifest(const SweepManifest& contents, const RunOrigin& origin,
+                           const Stopwatch& stopwatch) {
+  JsonWriter json;
+  write_build(json);
+  json.string("scenario_sha256", contents.scenario_sha256);
+  write_origin(json, origin);
+  json.integer("num_points", contents.num_points);
+  json.integer("num_failed", contents.num_failed);
+  json.integer("num_workers", contents.num_workers);
+  write_times(json, stopwatch);
   return json.finish();
 }
 

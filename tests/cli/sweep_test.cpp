@@ -22,6 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 std::vector<std::string> lines_in(const std::string& text) {
   std::vector<std::string> lines;
@@ -176,6 +177,14 @@ TEST_F(CliSweep, WrongUsageIs64) {
   EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed"}).status, 64);
   EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1", "--vary", "seed=2"}).status, 64);
   EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1,2", "--jobs", "0"}).status, 64);
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1,2", "--resume"}).status, 64);
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1,2", "--shard", "1/2"}).status, 64);
+  EXPECT_EQ(
+      place.run({"sweep", "small.yaml", "--vary", "seed=1", "-o", "x", "--shard", "3/2"}).status,
+      64);
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--vary", "seed=1", "-o", "x", "--resume", "--force"})
+                .status,
+            64);
 }
 
 TEST_F(CliSweep, ADryRunOnlyNamesThePoints) {
@@ -202,28 +211,215 @@ TEST_F(CliSweep, AnExistingFolderIs73AndAFullDisk74) {
   }
 }
 
-TEST_F(CliSweep, AnInterruptionLeavesNothing) {
+// Starts the program, and a moment later sends it a signal.
+int ended_by(const Workplace& place, int signal, std::vector<std::string> words,
+             std::chrono::milliseconds moment) {
+  words.insert(words.begin(), TESSERA_PROGRAM);
+  std::vector<char*> argv;
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
     // A runner in the background would have it ignored.
-    signal(SIGINT, SIG_DFL);
-    if (chdir(place.path().c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) {
+    ::signal(SIGINT, SIG_DFL);
+    if (chdir(place.path().c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr ||
+        freopen("interrupted.err", "w", stderr) == nullptr) {
       _exit(126);
     }
-    execl(TESSERA_PROGRAM, TESSERA_PROGRAM, "sweep", "small.yaml", "--requests", "20000000",
-          "--vary", "seed=1,2,3,4", "-o", "out", static_cast<char*>(nullptr));
+    execv(TESSERA_PROGRAM, argv.data());
     _exit(127);
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  kill(child, SIGINT);
+  std::this_thread::sleep_for(moment);
+  kill(child, signal);
   int status = 0;
   waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_F(CliSweep, AnInterruptionBeforeTheFirstPointLeavesNothing) {
+  const int status = ended_by(
+      place, SIGINT,
+      {"sweep", "small.yaml", "--requests", "20000000", "--vary", "seed=1,2,3,4", "-o", "out"},
+      std::chrono::milliseconds(500));
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(place.path())) {
     names.push_back(entry.path().filename());
   }
-  EXPECT_THAT(names, ElementsAre("small.yaml"));
+  EXPECT_THAT(names, UnorderedElementsAre("interrupted.err", "small.yaml"));
+}
+
+// All files of two folders but the manifests.
+void expect_same_files(const Workplace& place, const std::string& one, const std::string& other) {
+  const auto files = place.files_below(one);
+  EXPECT_EQ(files, place.files_below(other));
+  for (const std::string& file : files) {
+    if (fs::path(file).filename() != "manifest.json") {
+      EXPECT_EQ(place.read(one + "/" + file), place.read(other + "/" + file)) << file;
+    }
+  }
+}
+
+TEST_F(CliSweep, AnInterruptionAfterAPointIsResumed) {
+  // The first point is quick, the second one is not.
+  const std::vector<std::string> sweep{
+      "sweep", "small.yaml", "--vary", "workload.requests=10,300000", "-j", "1", "-o"};
+  const auto in = [&](const std::string& folder) {
+    std::vector<std::string> words = sweep;
+    words.push_back(folder);
+    return words;
+  };
+  const int status = ended_by(place, SIGTERM, in("out"), std::chrono::milliseconds(250));
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  EXPECT_THAT(place.read("interrupted.err"), HasSubstr("with --resume does the rest"));
+  EXPECT_THAT(place.files_below("out"),
+              AllOf(Contains("sweep.json"), Not(Contains("summary.csv"))));
+  EXPECT_FALSE(fs::exists(place.path() / "out/.work"));
+  const auto first_run = fs::last_write_time(place.path() / "out/runs/0000");
+  EXPECT_EQ(place.run(in("out")).status, 73) << "without --resume";
+  std::vector<std::string> resumed = in("out");
+  resumed.emplace_back("--resume");
+  const Finished rest = place.run(resumed);
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  EXPECT_EQ(fs::last_write_time(place.path() / "out/runs/0000"), first_run) << "it was kept";
+  ASSERT_EQ(place.run(in("whole")).status, 0);
+  expect_same_files(place, "whole", "out");
+}
+
+TEST_F(CliSweep, ResumingRedoesWhatIsHalfWrittenOrOfAnotherScenario) {
+  const std::vector<std::string> sweep{"sweep", "small.yaml", "--vary", "seed=1..4", "-o"};
+  const auto run = [&](const std::string& folder, const std::string& more) {
+    std::vector<std::string> words = sweep;
+    words.push_back(folder);
+    words.push_back(more);
+    return place.run(words);
+  };
+  ASSERT_EQ(run("whole", "--quiet").status, 0);
+  ASSERT_EQ(run("out", "--quiet").status, 0);
+  // What a machine that lost its power may leave.
+  place.write("out/runs/0001/summary.csv", "");
+  fs::remove(place.path() / "out/runs/0002/manifest.json");
+  place.write("out/runs/0003/scenario.resolved.yaml", "seed: 9\n");
+  fs::create_directories(place.path() / "out/.work/0000");
+  fs::remove(place.path() / "out/summary.csv");
+  const Finished resumed = run("out", "--resume");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  expect_same_files(place, "whole", "out");
+  place.write("small.yaml", small_scenario() + "# edited\n");
+  const Finished other = run("out", "--resume");
+  EXPECT_EQ(other.status, 73);
+  EXPECT_THAT(other.err, HasSubstr("holds another sweep"));
+  place.write("small.yaml", small_scenario() + "name: twice\n");
+  EXPECT_EQ(run("out", "--force").status, 65);
+  expect_same_files(place, "whole", "out");
+}
+
+TEST_F(CliSweep, ShardsMergeToTheWholeSweep) {
+  const std::vector<std::string> sweep{"sweep",     "small.yaml", "--vary",
+                                       "seed=1..5", "--vary",     "engine.policy.max_num_seqs=0,2",
+                                       "-o"};
+  const auto run = [&](const std::string& folder, const std::string& shard) {
+    std::vector<std::string> words = sweep;
+    words.insert(words.end(), {folder, "--shard", shard});
+    return place.run(words);
+  };
+  std::vector<std::string> whole = sweep;
+  whole.emplace_back("whole");
+  ASSERT_EQ(place.run(whole).status, 2);
+  // With an even number of shards, one of them has only points that fail.
+  for (const char* shard : {"2/4", "3/4", "1/4"}) {
+    EXPECT_EQ(run("out", shard).status, shard[0] == '2' ? 0 : 2) << shard;
+  }
+  EXPECT_EQ(run("out", "3/4").status, 73) << "it was done";
+  const Finished early = place.run({"merge", "out"});
+  EXPECT_EQ(early.status, 65);
+  EXPECT_THAT(early.err, HasSubstr("not finished: --shard 4/4"));
+  EXPECT_EQ(run("elsewhere", "4/4").status, 0);
+  const Finished collected = place.run({"merge", "out", "elsewhere", "-o", "collected"});
+  EXPECT_EQ(collected.status, 2) << collected.err;
+  expect_same_files(place, "whole", "collected");
+  EXPECT_EQ(run("out", "4/4").status, 0);
+  EXPECT_EQ(place.run({"merge", "out"}).status, 2) << "some points failed";
+  expect_same_files(place, "whole", "out");
+  EXPECT_THAT(place.run({"merge", "out"}).out, HasSubstr("merged before"));
+  EXPECT_EQ(place.run({"merge", "out", "elsewhere"}).status, 64) << "into what?";
+  EXPECT_EQ(place.run({"merge", "nowhere"}).status, 66);
+}
+
+TEST_F(CliSweep, AWholeSweepResumesWhatShardsBegan) {
+  const std::vector<std::string> sweep{"sweep", "small.yaml", "--vary", "seed=1..5", "-o", "out"};
+  std::vector<std::string> shard = sweep;
+  shard.insert(shard.end(), {"--shard", "2/3"});
+  ASSERT_EQ(place.run(shard).status, 0);
+  std::vector<std::string> rest = sweep;
+  rest.emplace_back("--resume");
+  ASSERT_EQ(place.run(rest).status, 0);
+  std::vector<std::string> whole = sweep;
+  whole.back() = "whole";
+  ASSERT_EQ(place.run(whole).status, 0);
+  expect_same_files(place, "whole", "out");
+}
+
+TEST_F(CliSweep, ZippedAxesTakeTheirValuesSideBySide) {
+  const Finished sweep = place.run({"sweep", "small.yaml", "--zip",
+                                    "engine.policy.max_num_seqs=2,4; workload.requests=10,20",
+                                    "--vary", "seed=7,8", "-o", "out"});
+  ASSERT_EQ(sweep.status, 0) << sweep.err;
+  EXPECT_THAT(first_cells(place.read("out/summary.csv"), 4),
+              ElementsAre("point,seed,engine.policy.max_num_seqs,workload.requests", "0000,7,2,10",
+                          "0001,7,4,20", "0002,8,2,10", "0003,8,4,20"));
+  place.write("zipped.yaml",
+              small_scenario() + "sweep: {zip: {seed: [1, 2], workload.requests: [10, 20]}}\n");
+  const Finished half = place.run({"sweep", "zipped.yaml", "--vary", "seed=4"});
+  EXPECT_EQ(half.status, 64);
+  EXPECT_THAT(half.err, HasSubstr("zips 'workload.requests' with 'seed'"));
+  EXPECT_EQ(place.run({"sweep", "zipped.yaml", "--zip", "seed=4;workload.requests=5"}).status, 0);
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--zip", "seed=4"}).status, 64);
+  EXPECT_EQ(place.run({"sweep", "small.yaml", "--zip", "seed=4,5;workload.requests=5"}).status, 64);
+}
+
+TEST_F(CliSweep, SeedsGetMeansAndConfidenceIntervals) {
+  const Finished sweep = place.run({"sweep", "small.yaml", "--vary", "seed=1..4", "--vary",
+                                    "engine.policy.max_num_seqs=2,8", "-o", "out"});
+  ASSERT_EQ(sweep.status, 0) << sweep.err;
+  EXPECT_THAT(sweep.out, HasSubstr("Means over the seeds"));
+  EXPECT_THAT(first_cells(place.read("out/seeds.csv"), 3),
+              ElementsAre("engine.policy.max_num_seqs,num_seeds,num_failed", "2,4,0", "8,4,0"));
+}
+
+TEST_F(CliSweep, FailuresWithOneReasonAreListedTogether) {
+  const Finished sweep = place.run({"sweep", "small.yaml", "--vary", "seed=1..8", "--vary",
+                                    "engine.policy.max_num_seqs=2,0,-1"});
+  EXPECT_EQ(sweep.status, 2);
+  const auto lines = lines_in(sweep.err);
+  ASSERT_EQ(lines.size(), 2U) << sweep.err;
+  EXPECT_THAT(lines[0], AllOf(HasSubstr("points 0001, 0004, 0007, 0010, 0013 and 3 more (the "
+                                        "first: seed=1, engine.policy.max_num_seqs=0): "),
+                              HasSubstr("at least 1")));
+  EXPECT_THAT(lines[1], HasSubstr("points 0002, "));
+}
+
+TEST_F(CliSweep, AFolderIsWorkedOnByOneProcess) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir(place.path().c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) {
+      _exit(126);
+    }
+    execl(TESSERA_PROGRAM, TESSERA_PROGRAM, "sweep", "small.yaml", "--requests", "20000000",
+          "--vary", "seed=1,2", "-o", "out", static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  while (!fs::exists(place.path() / "out/sweep.json")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const Finished second = place.run({"sweep", "small.yaml", "--requests", "20000000", "--vary",
+                                     "seed=1,2", "-o", "out", "--resume"});
+  EXPECT_EQ(second.status, 73);
+  EXPECT_THAT(second.err, HasSubstr("worked on by another process"));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ TEST(CliUsage, WithoutArgumentsItSaysWhatItCanDo) {
   const Finished alone = place.run({});
   EXPECT_EQ(alone.status, 0);
   EXPECT_EQ(alone.err, "");
-  for (const char* verb : {"run", "sweep", "validate", "memory", "replay", "list", "schema"}) {
+  for (const char* verb :
+       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
     EXPECT_THAT(alone.out, HasSubstr(std::string("\n  ") + verb + " "));
   }
   std::size_t examples = 0;
@@ -36,7 +37,8 @@ TEST(CliUsage, VersionNamesTheBuild) {
 }
 
 TEST(CliUsage, EveryVerbExplainsItselfWithExamples) {
-  for (const char* verb : {"run", "sweep", "validate", "memory", "replay", "list", "schema"}) {
+  for (const char* verb :
+       {"run", "sweep", "merge", "validate", "memory", "replay", "list", "schema"}) {
     const Finished help = Workplace().run({verb, "--help"});
     EXPECT_EQ(help.status, 0) << verb;
     EXPECT_THAT(help.out, StartsWith(std::string("Usage: tessera ") + verb));

@@ -229,11 +229,41 @@ TEST(ConfigSweep, KeepsItsOrderAndItsValuesAsText) {
           .load({})
           .sweep;
   ASSERT_EQ(sweep.size(), 3U);
-  EXPECT_EQ(sweep[0].path, "seed");
-  EXPECT_EQ(sweep[0].values, (std::vector<std::string>{"1", "2", "3"}));
-  EXPECT_EQ(sweep[1].values,
+  EXPECT_EQ(sweep[0].axes[0].path, "seed");
+  EXPECT_EQ(sweep[0].axes[0].values, (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(sweep[1].axes[0].values,
             (std::vector<std::string>{"contiguous", "{kind: paged, block_size: 8}"}));
-  EXPECT_EQ(sweep[2].values, (std::vector<std::string>{"1", "4", "8", "16"}));
+  EXPECT_EQ(sweep[2].axes[0].values, (std::vector<std::string>{"1", "4", "8", "16"}));
+}
+
+TEST(ConfigSweep, ZippedPathsVaryTogether) {
+  const auto sweep = ScenarioText(
+                         "model: gpt2\nsweep:\n  seed: [1, 2]\n  zip:\n    model: [gpt2, gpt2-xl]\n"
+                         "    workload.arrivals.rate: [4 /s, 2 /s]\n",
+                         "s.yaml", "")
+                         .load({})
+                         .sweep;
+  ASSERT_EQ(sweep.size(), 2U);
+  ASSERT_EQ(sweep[1].axes.size(), 2U);
+  EXPECT_EQ(sweep[1].axes[0].path, "model");
+  EXPECT_EQ(sweep[1].axes[1].values, (std::vector<std::string>{"4 /s", "2 /s"}));
+  // Several zips are a list of mappings.
+  EXPECT_EQ(sweep_problems("{zip: [{seed: [1, 2], workload.requests: [1, 2]}, "
+                           "{model: [gpt2], name: [a]}]}"),
+            "no problem");
+}
+
+TEST(ConfigSweep, ZipsThatDoNotFitAreReportedAtTheirPlace) {
+  EXPECT_EQ(sweep_problems("{zip: {seed: 1..3, name: [a, b]}}"),
+            "s.yaml:2:27: error: zipped paths take their values side by side, but 'seed' has 3 and "
+            "'name' has 2");
+  EXPECT_EQ(sweep_problems("{zip: 3}"),
+            "s.yaml:2:14: error: sweep.zip: expected a mapping of paths to lists of equal length, "
+            "got a plain value");
+  EXPECT_NE(sweep_problems("{seed: [1], zip: {seed: [1], name: [a]}}").find("given twice"),
+            std::string::npos);
+  EXPECT_NE(sweep_problems("{zip: {sed: [1], name: [a]}}").find("did you mean 'seed'?"),
+            std::string::npos);
 }
 
 TEST(ConfigSweep, ProblemsAreReportedAtTheirPlaceInTheFile) {

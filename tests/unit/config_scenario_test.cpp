@@ -333,8 +333,8 @@ TEST(ConfigScenario, TheScenariosOfTheRepositoryLoad) {
           .load({});
   EXPECT_EQ(study.scenario.name, "t4-llama7b-int8");
   ASSERT_EQ(study.sweep.size(), 1U);
-  EXPECT_EQ(study.sweep[0].path, "engine.policy.max_num_seqs");
-  EXPECT_EQ(study.sweep[0].values,
+  EXPECT_EQ(study.sweep[0].axes[0].path, "engine.policy.max_num_seqs");
+  EXPECT_EQ(study.sweep[0].axes[0].values,
             (std::vector<std::string>{"1", "2", "4", "8", "16", "32", "64"}));
   EXPECT_EQ(ScenarioText::built_in().load({}).scenario.model.name, "llama-7b");
 }

@@ -24,6 +24,12 @@ struct Axis {
   std::vector<std::string> values;
 };
 
+// What varies by itself in a sweep: one axis, or several zipped ones, which take their values side
+// by side and so have equally many.
+struct AxisGroup {
+  std::vector<Axis> axes;
+};
+
 // A path or an option that does not exist: exit status 64.
 class WrongUsage : public std::runtime_error {
  public:
@@ -34,11 +40,14 @@ class WrongUsage : public std::runtime_error {
 [[nodiscard]] Override parse_override(std::string_view text);
 // "path=v1,v2,…" of --vary, split at commas outside brackets, braces and quotes. Throws as above.
 [[nodiscard]] Axis parse_axis(std::string_view text);
+// "path=v1,v2;path=w1,w2" of --zip: axes as those of --vary, split at semicolons outside brackets,
+// braces and quotes. Throws as above, and where they have not equally many values.
+[[nodiscard]] AxisGroup parse_zip(std::string_view text);
 
 struct LoadedScenario {
   Scenario scenario;
-  std::vector<Axis> sweep;  // of the file's `sweep:` mapping, in its order
-  Diagnostics notes;        // what the user should hear: keys set aside by a `kind`, and the like
+  std::vector<AxisGroup> sweep;  // of the file's `sweep:` mapping, in its order
+  Diagnostics notes;  // what the user should hear: keys set aside by a `kind`, and the like
 };
 
 // The text of a scenario, from which sweeps derive their points.
@@ -67,7 +76,7 @@ class ScenarioText {
   // The axes of the `sweep:` mapping, whatever else the text holds: a point may be sound where the
   // bare scenario is not. Throws BadInput, with every problem of the text, where the axes
   // themselves cannot be understood.
-  [[nodiscard]] std::vector<Axis> sweep_axes() const;
+  [[nodiscard]] std::vector<AxisGroup> sweep_axes() const;
 
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -24,6 +24,17 @@ class OutputFailed : public std::runtime_error {
 
 enum class IfExists { refuse, replace };
 
+// Throws OutputExists when `path` is there and may not be replaced: with `refuse` always, with
+// `replace` unless it is an empty folder or one that holds results of Tessera and nothing else.
+void check_existing(const std::filesystem::path& path, IfExists if_exists);
+
+// Makes a hidden folder beside `path`, that renaming may stay within one file system. Two callers
+// never get the same one. Throws OutputFailed.
+[[nodiscard]] std::filesystem::path fresh_folder_beside(const std::filesystem::path& path);
+
+// "out/a/" names the same folder as "out/a", and a link stands for what it points to.
+[[nodiscard]] std::filesystem::path without_trailing_slash_or_link(std::filesystem::path path);
+
 // Files are written into a hidden folder beside `path`; commit() renames it. Without commit(), the
 // destructor removes what was written.
 class OutputFolder {

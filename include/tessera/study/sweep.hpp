@@ -4,44 +4,17 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "tessera/config/load.hpp"
-#include "tessera/metrics/output_folder.hpp"
 #include "tessera/metrics/run_recorder.hpp"
 #include "tessera/study/run.hpp"
+#include "tessera/study/sweep_folder.hpp"
+#include "tessera/study/sweep_plan.hpp"
 
 namespace tessera {
-
-// One combination of the axes' values.
-struct SweepPoint {
-  std::string id;                        // its number in row order, from "0000"; its folder's name
-  std::vector<std::string> values;       // one an axis, as YAML text
-  std::optional<LoadedScenario> loaded;  // absent: it cannot run
-  std::string reason;                    // why it cannot; one line
-};
-
-struct SweepPlan {
-  std::string scenario_name;  // as diagnostics call it
-  std::string scenario_text;
-  std::vector<Axis> axes;
-  std::vector<SweepPoint> points;  // row-major: the last axis changes fastest
-};
-
-// Loads and validates every point. The axes are those of the text's `sweep:` mapping and, after
-// them, `varied`; a varied path replaces the text's axis of that path in its place. The series
-// (memory.csv, timeseries.csv) are off unless the text or an override asks for them.
-// Throws WrongUsage when there is no axis, one is given twice or the grid is unreasonably large,
-// and BadInput (or UnreadableFile) when not a single point can run.
-[[nodiscard]] SweepPlan plan_sweep(const ScenarioText& text, std::span<const Override> overrides,
-                                   std::span<const Axis> varied);
-
-// "engine.policy.max_num_seqs=4, seed=7"
-[[nodiscard]] std::string settings_of(const SweepPlan& plan, const SweepPoint& point);
 
 enum class PointStatus { done, failed };
 template <>
@@ -51,33 +24,80 @@ struct EnumNames<PointStatus> {
 
 // What became of a point.
 struct SweepRow {
+  std::int64_t point = 0;
   PointStatus status = PointStatus::failed;
   std::string reason;           // why it failed; one line
   bool internal_error = false;  // it failed by a bug of ours
-  Summary summary;              // empty when it failed
-  Diagnostics notes;
+  std::string summary;          // the row of its run's summary.csv, without the line's end
 };
+
+// The rows of a sweep, or of one shard of it, in the order of the points.
+struct SweepRows {
+  std::string columns;  // the header of the runs' summary.csv; empty when every point failed
+  std::vector<SweepRow> rows;
+};
+
+// One row's numbers. Empty for a point that failed.
+[[nodiscard]] Summary summary_of(const SweepRows& table, const SweepRow& row);
+
+// What a point leaves behind.
+struct PointOutcome {
+  SweepRow row;
+  std::string columns;      // the header of its run's summary.csv; empty when it failed
+  Diagnostics problems;     // why it failed, where that was bad input
+  bool unreadable = false;  // a file that it needs cannot be read
+  Diagnostics notes;        // what the user should hear
+  bool kept = false;        // its files were there already
+};
+
+// Runs one point, or keeps what `places` (null: no files) holds of it. Thread-safe.
+// Throws OutputFailed; what is wrong with the point itself is in the outcome.
+[[nodiscard]] PointOutcome run_point(const SweepPlan& plan, const SweepPlaces* places,
+                                     const RunOrigin& origin, std::int64_t point);
+
+// Points to run, what run_point() needs for them, and where the outcomes go.
+struct SweepWork {
+  std::span<const std::int64_t> points;
+  const SweepPlan& plan;
+  const SweepPlaces* places;  // null: no files
+  const RunOrigin& origin;
+  std::function<void(PointOutcome)> take;  // to be called once a point, by one thread at a time
+};
+// Runs the points of a work, in any order.
+using SweepWorkers = std::function<void(const SweepWork&)>;
+
+// Threads of this process, which share nothing but the number of the next point.
+[[nodiscard]] SweepWorkers on_threads(std::int64_t count);
 
 struct SweepProgress {
   std::int64_t finished = 0;  // points, failed ones too
+  std::int64_t kept = 0;      // those of them that were there already
   std::int64_t total = 0;
 };
 
 struct SweepExecution {
-  std::int64_t threads = 1;
-  const OutputFolder* folder = nullptr;  // null: no files
+  SweepWorkers workers;
+  std::int64_t num_workers = 1;   // as the manifest tells it
+  SweepFolder* folder = nullptr;  // null: no files
+  SweepShard shard;
   RunOrigin origin;
   // Called after every point, from one thread at a time.
   std::function<void(const SweepProgress&)> on_progress;
 };
 
-// Runs the points, and with a folder writes runs/<id>/ of each, summary.csv and manifest.json into
-// it (without committing it). Rows are in the order of the points whatever the number of threads.
-// Throws OutputFailed, and BadInput (or UnreadableFile) when not a single point could be run.
-[[nodiscard]] std::vector<SweepRow> run_sweep(const SweepPlan& plan,
-                                              const SweepExecution& execution);
+struct SweepResult {
+  SweepRows table;
+  Diagnostics notes;  // each once, in the order of the points
+};
+
+// Runs the points of the shard, and with a folder writes runs/<id>/ of each, then the tables and
+// manifest.json, and finishes the folder. The result, and all files but the manifests, are the same
+// whoever ran the points, in whatever order, and however often the work was broken off and resumed.
+// Throws OutputFailed, and BadInput (or UnreadableFile) when not a single point of a whole sweep
+// could be run.
+[[nodiscard]] SweepResult run_sweep(const SweepPlan& plan, const SweepExecution& execution);
 
 // summary.csv: point, the axes' paths, status, reason, and the columns of a run's summary.
-[[nodiscard]] std::string sweep_csv(const SweepPlan& plan, std::span<const SweepRow> rows);
+[[nodiscard]] std::string sweep_csv(const SweepPlan& plan, const SweepRows& table);
 
 }  // namespace tessera
