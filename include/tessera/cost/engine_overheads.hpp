@@ -68,8 +68,8 @@ struct EngineOverheads {
   Duration launch;
   double intercepts = 1.0;
   // How fast new tokens are computed, and on which GPUs: elsewhere the factor is 1.
-  double prefill = 1.0;
-  std::string prefill_architecture;
+  double prefill = 0.32;
+  std::string prefill_architecture = "Turing";
   std::optional<double> dequantisation;
   Projections projections = Projections::merged;
   Sampling sampling = Sampling::softmax;
