@@ -2,6 +2,7 @@
 
 #include "tessera/cost/explain.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/config/load.hpp"
+#include "tessera/core/diagnostic.hpp"
+#include "tessera/model/shard.hpp"
 
 namespace tessera {
 namespace {
@@ -20,6 +23,8 @@ constexpr std::int64_t most_tokens = 1 << 28;
 constexpr double most_pairs = 4e18;  // that 64 bits count
 constexpr std::int64_t usual_tokens = 512;
 constexpr std::int64_t most_devices = 1 << 16;
+
+enum class Sides { asked, both };
 
 // What --precision says: one format for all of it, or a mapping with or without its braces.
 std::string precision_mapping(const std::string& text) {
@@ -121,20 +126,52 @@ StepQuestion question_of(const GivenOptions& given, const Scenario& scenario) {
   return question;
 }
 
-void refuse_shards(const GivenOptions& given, const Scenario& scenario) {
-  const auto tensor = given.number("tp", 1, most_devices);
-  if (tensor.value_or(scenario.engine.parallel.tensor) > 1) {
-    throw WrongUsage("--tp: shards of a layer are not modelled in this version; take 1");
+// The place of the one rank that is explained, in a group of all of them.
+RankPlace place_of(const GivenOptions& given, const Scenario& scenario) {
+  const ShardDegrees degrees{
+      given.number("tp", 1, most_devices).value_or(scenario.engine.parallel.tensor), 1};
+  if (degrees.tensor == 1) {
+    return {};
   }
+  const auto reasons = why_not_shared(scenario.model, scenario.precision.weights, degrees);
+  if (!reasons.empty()) {
+    throw WrongUsage("--tp " + std::to_string(degrees.tensor) + ": " + reasons.front());
+  }
+  HardwareSpec hardware = scenario.hardware;
+  hardware.count = std::max(hardware.count, degrees.tensor);
+  const RankPlace place = place_of_stage(hardware, degrees, 0, 0, degrees.tensor);
+  if (!(place.ranks.bytes_per_second > 0.0)) {
+    throw WrongUsage("--tp: the bandwidth between the GPUs is not known; give hardware.link");
+  }
+  return place;
 }
 
-ExplainedStep explained(const Scenario& scenario, const StepQuestion& question, StepExtent extent) {
+ExplainedStep explained(const Scenario& scenario, const RankPlace& place,
+                        const StepQuestion& question, StepExtent extent) {
   const bool whole = extent == StepExtent::step;
   const ModelSpec model = whole ? scenario.model : one_layer(scenario.model);
   const auto cost = make_cost_model(scenario.cost, scenario.hardware.gpu, model, scenario.precision,
-                                    RankPlace{}, scenario.engine.overheads);
+                                    place, scenario.engine.overheads);
   return {question,
           whole ? explain(*cost, question, model) : explain_layer(*cost, question, model)};
+}
+
+// The step, and, where both are wanted, the same without its KV cache. Without it a step has more
+// tokens, which measured tables may not hold.
+std::vector<ExplainedStep> explained_sides(const Scenario& scenario, const RankPlace& place,
+                                           const StepQuestion& question, StepExtent extent,
+                                           Sides sides) {
+  std::vector<ExplainedStep> steps{explained(scenario, place, question, extent)};
+  if (sides == Sides::both) {
+    StepQuestion without = question;
+    without.kv_cache = CacheUse::off;
+    try {
+      steps.push_back(explained(scenario, place, without, extent));
+    } catch (const BadInput& unmeasured) {
+      complain(std::string("without the KV cache: ") + unmeasured.what());
+    }
+  }
+  return steps;
 }
 
 }  // namespace
@@ -171,7 +208,7 @@ VerbOptions explain_options() {
              "decode: tokens that each query reads, its own among them (512); "
              "prefill: tokens cached before (0)")
       .value("new-tokens", "N", "prefill: tokens that each sequence computes (512)")
-      .value("tp", "N", "devices that share every layer (the scenario's)")
+      .value("tp", "N", "GPUs that share every layer: one rank is shown (the scenario's)")
       .flag("layer", "one layer alone")
       .value("kv-cache", "on|off|concat",
              "only with, or only without it, or copied by every decode (CSV: on; concat where the "
@@ -188,17 +225,13 @@ int explain_verb(const Invocation& invocation) {
   const auto format = named(*given, "format", OutputFormat::table);
   const LoadedScenario loaded = loaded_by(*given);
   const Scenario& scenario = loaded.scenario;
-  refuse_shards(*given, scenario);
+  const RankPlace place = place_of(*given, scenario);
   const StepQuestion question = question_of(*given, scenario);
   const StepExtent extent = given->has("layer") ? StepExtent::layer : StepExtent::step;
-  std::vector<ExplainedStep> steps{explained(scenario, question, extent)};
   const bool both = !given->has("kv-cache") && scenario.model.kind == ModelKind::decoder &&
                     format != OutputFormat::csv;
-  if (both) {
-    StepQuestion without = question;
-    without.kv_cache = CacheUse::off;
-    steps.push_back(explained(scenario, without, extent));
-  }
+  const std::vector<ExplainedStep> steps =
+      explained_sides(scenario, place, question, extent, both ? Sides::both : Sides::asked);
   if (format == OutputFormat::csv) {
     print(explained_csv(steps.front()));
   } else if (format == OutputFormat::json) {

@@ -10,6 +10,7 @@
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/config/load.hpp"
+#include "tessera/memory/forward_pass.hpp"
 #include "tessera/memory/static_accounting.hpp"
 #include "tessera/metrics/json_writer.hpp"
 
@@ -84,6 +85,41 @@ std::vector<MemoryAccount> accounts_of_presets() {
   return {all};
 }
 
+// One forward pass over b prompts of s tokens, and one over a token each after them.
+MemoryAccount forward_account(const GivenOptions& given, const ModelSpec& model) {
+  if (model.kind == ModelKind::encoder) {
+    throw WrongUsage("--attention and --logits describe a decoder's pass; '" + model.name +
+                     "' is an encoder");
+  }
+  const PrecisionSpec precision{.compute = named(given, "compute", ComputeFormat::fp16)};
+  ForwardPass pass{.batch = given.number("batch", 1, most_sequences).value_or(1),
+                   .new_tokens = Tokens{given.number("prompt", 1, most_tokens).value_or(512)},
+                   .context = Tokens{0},
+                   .attention = named(given, "attention", AttentionKernel::sdpa),
+                   .logits = named(given, "logits", LogitsOf::last)};
+  FormulaSymbols symbols;
+  symbols.set("b", pass.batch).set("s", pass.new_tokens.count());
+  const std::string how = std::string(name_of(pass.attention)) + " attention; logits of " +
+                          (pass.logits == LogitsOf::all ? "all positions" : "the last position");
+  MemoryAccount account{
+      "A forward pass of Hugging Face through PyTorch's allocator, over what was there (" + how +
+          ")",
+      {}};
+  const auto add = [&](const char* item, const char* formula, Bytes bytes) {
+    account.rows.push_back({item, symbols.with_numbers(formula), bytes});
+  };
+  const ForwardMemory prefill = forward_memory(model, precision, pass);
+  add("forward_prefill_peak", "peak(b*s new tokens)", prefill.peak);
+  add("forward_prefill_held", "held(b*s new tokens)", prefill.held_after);
+  pass.context = pass.new_tokens;
+  pass.new_tokens = Tokens{1};
+  pass.logits = LogitsOf::last;
+  const ForwardMemory decode = forward_memory(model, precision, pass);
+  add("forward_decode_peak", "peak(b*1 new tokens after b*s)", decode.peak);
+  add("forward_decode_held", "held(b*1 new tokens after b*s)", decode.held_after);
+  return account;
+}
+
 std::string bytes_of(const MemoryRow& row) {
   return row.bytes ? std::to_string(row.bytes->count()) : std::string();
 }
@@ -138,8 +174,8 @@ void print_json(const std::vector<MemoryAccount>& accounts) {
 }
 
 void refuse_what_needs_a_model(const GivenOptions& given) {
-  for (const char* option :
-       {"batch", "prompt", "output", "weights", "kv", "compute", "gpu", "training", "tensor"}) {
+  for (const char* option : {"batch", "prompt", "output", "weights", "kv", "compute", "gpu",
+                             "training", "tensor", "attention", "logits"}) {
     if (given.has(option)) {
       throw WrongUsage(std::string("--") + option + " needs --model");
     }
@@ -161,6 +197,8 @@ VerbOptions memory_options() {
                   "  tessera memory --model llama-7b --weights int8 --kv int8 --gpu t4 --format "
                   "csv\n"
                   "  tessera memory --model gpt3-175b --prompt 2048 --training --tensor 8\n"
+                  "  tessera memory --model gpt2 --batch 4 --prompt 512 --attention sdpa --logits "
+                  "last\n"
                   "  tessera memory --model '{hugging_face: path/to/config.json}' --batch 8\n",
   });
   options.value("model", "MODEL", "a preset's name, or a mapping as in a scenario")
@@ -170,6 +208,8 @@ VerbOptions memory_options() {
       .value("weights", "FORMAT", "of the linear layers in inference (fp16)")
       .value("kv", "FORMAT", "of keys and values (fp16)")
       .value("compute", "FORMAT", "of activations in inference (fp16)")
+      .value("attention", "KERNEL", "a Hugging Face forward pass with attention eager or sdpa")
+      .value("logits", "POSITIONS", "a Hugging Face forward pass with logits of all or last")
       .value("gpu", "GPU", "what one such card has left")
       .flag("training", "optimiser states, gradients and activations too")
       .value("tensor", "N", "with --training: devices that share every layer (1)")
@@ -185,7 +225,11 @@ int memory_verb(const Invocation& invocation) {
   const auto format = named(*given, "format", OutputFormat::table);
   std::vector<MemoryAccount> accounts;
   if (const auto model = given->text("model")) {
-    accounts = accounts_of(*given, named_model(*model));
+    const ModelSpec described = named_model(*model);
+    accounts = accounts_of(*given, described);
+    if (given->has("attention") || given->has("logits")) {
+      accounts.push_back(forward_account(*given, described));
+    }
   } else {
     refuse_what_needs_a_model(*given);
     accounts = accounts_of_presets();

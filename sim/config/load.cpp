@@ -16,6 +16,7 @@
 #include "sim/config/sweep_mapping.hpp"
 #include "sim/config/to_node.hpp"
 #include "sim/config/validate.hpp"
+#include "tessera/cost/kernel_tables.hpp"
 
 namespace tessera {
 namespace {
@@ -183,6 +184,9 @@ LoadedScenario ScenarioText::load_for(Purpose purpose, std::span<const Override>
     check_swept_values(root, groups, problems);
   }
   problems.raise(name_);
+  if (auto* profiled = std::get_if<ProfiledCostSpec>(&loaded.scenario.cost)) {
+    profiled->tables = read_kernel_tables(*profiled, directory_);
+  }
   loaded.notes = notes_in(problems);
   return loaded;
 }

@@ -43,6 +43,7 @@ class Rules {
   void check_step() {
     check_contradictions();
     check_precision();
+    check_cost_files();
   }
 
  private:
@@ -70,6 +71,7 @@ class Rules {
   void check_amount();
   void check_file(std::string_view path, const std::string& file);
   void check_files();
+  void check_cost_files();
   void check_memory();
   void check_pool(const MemoryPlan& plan);
 
@@ -370,6 +372,23 @@ void Rules::check_files() {
   check_empirical("workload.prompt_tokens", workload.prompt_tokens);
   check_empirical("workload.output_tokens", workload.output_tokens);
   check_empirical("workload.max_output_tokens", workload.max_output_tokens);
+  check_cost_files();
+}
+
+void Rules::check_cost_files() {
+  const auto* profiled = std::get_if<ProfiledCostSpec>(&scenario_.cost);
+  if (profiled == nullptr || !sound({"cost"})) {
+    return;
+  }
+  const auto check = [&](std::string_view path, const std::optional<FilePath>& file) {
+    if (file) {
+      check_file(path, file->path);
+    }
+  };
+  check("cost.dense", profiled->dense);
+  check("cost.attention", profiled->attention);
+  check("cost.per_sequence", profiled->per_sequence);
+  check("cost.linear", profiled->linear);
 }
 
 void Rules::check_memory() {

@@ -106,6 +106,7 @@ StepShape shape_of(const StepQuestion& question, const ModelSpec& model) {
   shape.prefill_sequences = question.batch;
   shape.prefill_tokens = question.new_tokens * question.batch;
   shape.prefill_pairs = question.batch * (fresh * past + among_new);
+  shape.prefill_squares = question.batch * fresh * fresh;
   shape.prefill_context = (question.context + question.new_tokens) * question.batch;
   shape.work.copied = copied(shape.prefill_context, question, model);
   return shape;

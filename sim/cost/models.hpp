@@ -1,6 +1,7 @@
 // The cost models behind make_cost_model.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "tessera/cost/cost_model.hpp"
@@ -14,5 +15,12 @@ namespace tessera {
                                                              const PrecisionSpec& precision,
                                                              const RankPlace& place,
                                                              const EngineOverheads& overheads);
+// The roofline of the same GPU and precision for any model at any place.
+using MakeRoofline =
+    std::function<std::unique_ptr<CostModel>(const ModelSpec& model, const RankPlace& place)>;
+[[nodiscard]] std::unique_ptr<CostModel> make_profiled_model(const ProfiledCostSpec& spec,
+                                                             const ModelSpec& model,
+                                                             const RankPlace& place,
+                                                             const MakeRoofline& roofline);
 
 }  // namespace tessera

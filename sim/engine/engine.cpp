@@ -34,6 +34,11 @@ std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario, const MemoryPla
   return make_kv_cache(scenario.engine.kv_cache, kv_pool(scenario, plan));
 }
 
+std::unique_ptr<CostModel> make_cost_model(const Scenario& scenario) {
+  return make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision,
+                         RankPlace{}, scenario.engine.overheads);
+}
+
 // Policies without a token budget take in whole prompts; a step beyond the longest one runs in
 // slices of that size, as an engine with a fixed workspace must.
 Tokens profile_tokens(const Scenario& scenario) {
@@ -53,8 +58,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Re
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario, plan)),
       policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
-      cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision, RankPlace{}, scenario.engine.overheads)),
+      cost_(make_cost_model(scenario)),
       batches_in_flight_(
           static_cast<std::size_t>(traits_of(scenario.engine.policy).batches_in_flight)),
       wants_request_kv_(recorder.wants_request_kv()) {

@@ -78,6 +78,9 @@ class Engine final : public ServingEngine {
 // What an engine's KV manager is built on.
 [[nodiscard]] KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan);
 
+// What an engine's steps cost.
+[[nodiscard]] std::unique_ptr<CostModel> make_cost_model(const Scenario& scenario);
+
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);
 [[nodiscard]] std::int64_t profile_sequences(const Scenario& scenario);

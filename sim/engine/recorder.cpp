@@ -33,8 +33,11 @@ SimTime SpanRecord::start_of(std::int64_t n) const {
 }
 
 StepTime SpanRecord::time_of(std::int64_t n) const {
-  return {time.compute + growth.compute * n, time.memory + growth.memory * n,
-          time.overhead + growth.overhead * n, time.link + growth.link * n};
+  const std::int64_t context = priced_context + n * shape.decode_sequences;
+  return {common->compute + context_price->compute * context,
+          common->memory + context_price->memory * context,
+          common->overhead + context_price->overhead * context,
+          common->link + context_price->link * context};
 }
 
 std::int64_t SpanRecord::taken_by(std::int64_t n) const {
@@ -55,13 +58,17 @@ std::int64_t SpanRecord::taken_until(std::int64_t n) const {
 }
 
 DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
-  DeviceLedger then = ledger;
-  const Bytes blocks = block * taken_until(n);
-  then.kv.live += live_growth * n;
-  then.kv.pad += pad_growth * n;
-  then.kv.reserved_future += blocks - (live_growth + pad_growth) * n;
-  then.kv.free_usable -= blocks;
-  then.kv.largest_free -= blocks;
+  const Bytes live_then = live + live_growth * n;
+  const Bytes reserved_then = reserved + block * taken_until(n);
+  DeviceLedger then = *idle;
+  then.workspace_used += workspace_used;
+  then.workspace_idle -= workspace_used;
+  then.kv.live += live_then;
+  then.kv.reserved_never += never;
+  then.kv.reserved_future += reserved_then - live_then - never;
+  then.kv.withheld -= unguarded;
+  then.kv.free_usable += unguarded - reserved_then;
+  then.kv.largest_free += unguarded - reserved_then;
   return then;
 }
 

@@ -69,6 +69,17 @@ class RunningList {
   std::int64_t orders_ = 0;
 };
 
+DeviceLedger idle_ledger(const MemoryPlan& plan, const KvCache& empty) {
+  DeviceLedger ledger;
+  ledger.capacity = plan.capacity;
+  ledger.driver = plan.driver;
+  ledger.weights = plan.weights;
+  ledger.workspace_idle = plan.workspace;
+  ledger.outside = plan.outside;
+  ledger.kv = empty.usage();
+  return ledger;
+}
+
 class SpanEngine final : public ServingEngine {
  public:
   SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
@@ -85,6 +96,7 @@ class SpanEngine final : public ServingEngine {
   // What a batch of so many decodes takes before its context is counted.
   struct DecodeCost {
     StepTime time;
+    std::int64_t total = 0;  // of it, in picoseconds
     Bytes workspace{0};
     bool is_known = false;
   };
@@ -118,7 +130,7 @@ class SpanEngine final : public ServingEngine {
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
   void reject(const Request& request, SimTime now, EndReason reason);
 
-  [[nodiscard]] DeviceLedger ledger(Bytes workspace_used) const;
+  void describe_memory();
   void report_idle(SimTime now);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
   [[nodiscard]] QueueSizes queues() const {
@@ -140,7 +152,7 @@ class SpanEngine final : public ServingEngine {
   // Blocks that a span may take without touching what the watermark guards, so that the guarded
   // ones stay as many as they are.
   [[nodiscard]] std::int64_t spare_blocks() const {
-    return std::max(free_ - pool_.watermark.count(), std::int64_t{0});
+    return std::max(free_ - watermark_, std::int64_t{0});
   }
   // Room beyond the end of a sequence that owns so many blocks.
   [[nodiscard]] std::int64_t never_used(const SpanSequence& sequence, std::int64_t blocks) const {
@@ -158,15 +170,17 @@ class SpanEngine final : public ServingEngine {
   MemoryPlan plan_;
   PagedPool pool_;
   std::unique_ptr<KvCache> empty_kv_;  // the pool's own rules for what can never fit
-  KvUsage empty_usage_;
+  DeviceLedger idle_;
   std::unique_ptr<CostModel> cost_;
   StepTime context_price_;
+  std::int64_t context_price_total_;  // picoseconds
   Bytes bytes_per_token_;
   Tokens max_model_len_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::int64_t block_size_;
   std::int64_t threshold_;
+  std::int64_t watermark_;
 
   // Sequences.
   std::vector<SpanSequence> sequences_;
@@ -202,6 +216,7 @@ class SpanEngine final : public ServingEngine {
   bool queue_turns_ = false;    // the step that is decided leaves the queue in another order
   SpanRecord span_;
   std::int64_t budget_ = 0;
+  StepTime mixed_time_;  // of a step that does not only decode
   Duration of_prefills_;
   std::vector<Duration> longer_gaps_;
   std::vector<DecodeCost> decode_costs_;  // by sequences
@@ -216,21 +231,24 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       plan_(plan),
       pool_(paged_pool(std::get<PagedKvSpec>(scenario.engine.kv_cache), kv_pool(scenario, plan))),
       empty_kv_(make_kv_cache(scenario, plan)),
-      empty_usage_(empty_kv_->usage()),
-      cost_(make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model,
-                            scenario.precision)),
+      idle_(idle_ledger(plan, *empty_kv_)),
+      cost_(make_cost_model(scenario)),
       context_price_(cost_->per_context_token().value()),
+      context_price_total_(static_cast<std::int64_t>(context_price_.total().picoseconds())),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)),
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
+      watermark_(pool_.watermark.count()),
       free_(pool_.usable.count()),
       takes_(static_cast<std::size_t>(block_size_), 0),
       take_clocks_(static_cast<std::size_t>(block_size_), 0) {
   span_.engine = id;
   span_.block = pool_.block;
+  span_.idle = &idle_;
+  span_.context_price = &context_price_;
   report_idle(SimTime{});
 }
 
@@ -408,7 +426,7 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   SpanSequence& sequence = sequences_[slot];
   const bool gate = policy_.reserve_full_prompt && policy_.version != VllmV1Version::v0_11;
   const std::int64_t must_fit = gate ? std::min(sequence.known(), max_model_len_.count()) : 0;
-  const std::int64_t kept_free = running_.size() > 0 ? pool_.watermark.count() : 0;
+  const std::int64_t kept_free = running_.size() > 0 ? watermark_ : 0;
   if (blocks_of(std::max(sequence.chunk, must_fit)) + kept_free > free_) {
     memory_blocks_ = true;
     return false;
@@ -478,28 +496,25 @@ void SpanEngine::shape_chunks() {
 
 void SpanEngine::price() {
   const StepShape& shape = span_.shape;
-  Bytes workspace{0};
-  span_.growth = {};
+  std::int64_t growth = 0;
   if (shape.prefill_sequences == 0 && shape.decode_sequences == decoding_ && decoding_ > 0) {
     const DecodeCost& cost = decode_cost(decoding_);
-    const std::int64_t context = shape.decode_context.count();
-    span_.growth = {context_price_.compute * decoding_, context_price_.memory * decoding_,
-                    context_price_.overhead * decoding_, context_price_.link * decoding_};
-    span_.time = {cost.time.compute + context_price_.compute * context,
-                  cost.time.memory + context_price_.memory * context,
-                  cost.time.overhead + context_price_.overhead * context,
-                  cost.time.link + context_price_.link * context};
-    workspace = cost.workspace;
+    span_.common = &cost.time;
+    span_.priced_context = shape.decode_context.count();
+    span_.workspace_used = cost.workspace;
+    growth = context_price_total_ * decoding_;
+    span_.durations =
+        DurationSeries(cost.total + context_price_total_ * span_.priced_context, growth);
   } else {
-    span_.time = cost_->step(shape);
-    workspace = workspace_of(shape);
+    mixed_time_ = cost_->step(shape);
+    span_.common = &mixed_time_;
+    span_.priced_context = 0;
+    span_.workspace_used = workspace_of(shape);
+    span_.durations =
+        DurationSeries(static_cast<std::int64_t>(mixed_time_.total().picoseconds()), 0);
   }
   of_prefills_ = time_of_prefills();
-  span_.durations = DurationSeries(static_cast<std::int64_t>(span_.time.total().picoseconds()),
-                                   static_cast<std::int64_t>(span_.growth.total().picoseconds()));
-  span_.ledger = ledger(workspace);
-  span_.live_growth = bytes_per_token_ * decoding_;
-  span_.free_blocks = Blocks{free_};
+  describe_memory();
 }
 
 // What the step takes longer than if it had only its decodes to do.
@@ -508,13 +523,13 @@ Duration SpanEngine::time_of_prefills() {
   if (shape.prefill_sequences == 0) {
     return Duration{};
   }
-  const Duration whole = span_.time.total();
+  const std::int64_t whole = span_.durations.first();
   if (shape.decode_sequences == 0) {
-    return whole;
+    return Duration::picoseconds(whole);
   }
-  const Duration decodes = decode_cost(shape.decode_sequences).time.total() +
-                           context_price_.total() * shape.decode_context.count();
-  return std::max(whole - decodes, Duration{});
+  const std::int64_t decodes = decode_cost(shape.decode_sequences).total +
+                               context_price_total_ * shape.decode_context.count();
+  return Duration::picoseconds(std::max(whole - decodes, std::int64_t{0}));
 }
 
 const SpanEngine::DecodeCost& SpanEngine::decode_cost(std::int64_t sequences) {
@@ -527,7 +542,10 @@ const SpanEngine::DecodeCost& SpanEngine::decode_cost(std::int64_t sequences) {
     StepShape shape;
     shape.decode_sequences = sequences;
     shape.sampled_sequences = sequences;
-    cost = {cost_->step(shape), workspace_of(shape), true};
+    cost.time = cost_->step(shape);
+    cost.total = static_cast<std::int64_t>(cost.time.total().picoseconds());
+    cost.workspace = workspace_of(shape);
+    cost.is_known = true;
   }
   return cost;
 }
@@ -783,33 +801,23 @@ void SpanEngine::reject(const Request& request, SimTime now, EndReason reason) {
   recorder_.on_request_end(record);
 }
 
-DeviceLedger SpanEngine::ledger(Bytes workspace_used) const {
-  DeviceLedger ledger;
-  ledger.capacity = plan_.capacity;
-  ledger.driver = plan_.driver;
-  ledger.weights = plan_.weights;
-  ledger.workspace_used = workspace_used;
-  ledger.workspace_idle = plan_.workspace - workspace_used;
-  ledger.outside = plan_.outside;
+void SpanEngine::describe_memory() {
   const std::int64_t live = keys_ + decoding_ * iteration_ + prefilled_;
-  const std::int64_t reserved = (pool_.usable.count() - free_) * block_size_;
-  const std::int64_t guarded = std::min(pool_.watermark.count(), free_);
-  const std::int64_t guarded_when_empty = std::min(pool_.watermark, pool_.usable).count();
-  KvUsage& kv = ledger.kv;
-  kv.live = bytes_per_token_ * live;
-  kv.reserved_never = bytes_per_token_ * never_;
-  kv.reserved_future = bytes_per_token_ * (reserved - live - never_);
-  kv.withheld = empty_usage_.withheld - pool_.block * (guarded_when_empty - guarded);
-  kv.free_usable = pool_.block * (free_ - guarded);
-  kv.largest_free = kv.free_usable;
-  return ledger;
+  const std::int64_t unguarded =
+      std::max(std::min(watermark_, pool_.usable.count()) - free_, std::int64_t{0});
+  span_.live = bytes_per_token_ * live;
+  span_.reserved = pool_.block * (pool_.usable.count() - free_);
+  span_.never = bytes_per_token_ * never_;
+  span_.unguarded = pool_.block * unguarded;
+  span_.live_growth = bytes_per_token_ * decoding_;
+  span_.free_blocks = Blocks{free_};
 }
 
 void SpanEngine::report_idle(SimTime now) {
   UsageRecord record;
   record.engine = id_;
   record.time = now;
-  record.ledger = ledger(Bytes{0});
+  record.ledger = idle_;
   recorder_.on_usage(record);
 }
 
@@ -832,7 +840,7 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
   const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+      make_cost_model(scenario);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -848,12 +856,12 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
     return "spans are for paged KV that grows, without prefix caching";
   }
   const auto cost =
-      make_cost_model(scenario.cost, scenario.hardware.gpu, scenario.model, scenario.precision);
+      make_cost_model(scenario);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
   if (longest_step(scenario, plan) >= DurationSeries::longest_term) {
-    return "a step could last for weeks";
+    return "a step could last for many minutes";
   }
   return {};
 }

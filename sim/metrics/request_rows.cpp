@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tessera/core/contract.hpp"
-#include "tessera/core/decimal.hpp"
 
 namespace tessera {
 namespace {
@@ -25,25 +24,6 @@ std::string all_request_columns() {
 
 constexpr std::string_view kv_columns = "request_id,engine,time_s,written_bytes,reserved_bytes";
 
-void append_instant(std::string& row, const std::optional<SimTime>& time) {
-  if (time) {
-    append_seconds(row, time->since_start());
-  }
-  row += ',';
-}
-
-void append_latency(std::string& row, const std::optional<Duration>& latency) {
-  if (latency) {
-    append_milliseconds(row, *latency);
-  }
-  row += ',';
-}
-
-void append_count(std::string& row, std::int64_t count) {
-  append_integer(row, count);
-  row += ',';
-}
-
 // A request that was turned away, or that the run's end cut off, has not finished.
 std::optional<SimTime> finished(const RequestRecord& record) {
   const bool never =
@@ -51,32 +31,31 @@ std::optional<SimTime> finished(const RequestRecord& record) {
   return never ? std::nullopt : std::optional(record.ended);
 }
 
-void append_row(std::string& row, const RequestRecord& record) {
-  append_count(row, number_of(record.request.id));
-  append_count(row, number_of(record.engine));
-  append_instant(row, record.request.arrival);
-  append_instant(row, record.scheduled);
-  append_instant(row, record.first_token);
-  append_instant(row, finished(record));
-  append_count(row, record.request.prompt.count());
-  append_count(row, record.output.count());
-  append_count(row, record.cached.count());
-  append_latency(row, record.ttft());
-  append_latency(row, record.tpot());
-  append_latency(row, record.e2el());
-  append_count(row, record.num_preemptions);
-  append_count(row, record.kv_peak_written.count());
-  append_count(row, record.kv_peak_reserved.count());
+void write_request(RowText& row, const RequestRecord& record) {
+  row.count(number_of(record.request.id));
+  row.count(number_of(record.engine));
+  row.instant(record.request.arrival);
+  row.instant(record.scheduled);
+  row.instant(record.first_token);
+  row.instant(finished(record));
+  row.count(record.request.prompt.count());
+  row.count(record.output.count());
+  row.count(record.cached.count());
+  row.latency(record.ttft());
+  row.latency(record.tpot());
+  row.latency(record.e2el());
+  row.count(record.num_preemptions);
+  row.count(record.kv_peak_written.count());
+  row.count(record.kv_peak_reserved.count());
   // Byte-seconds from byte-picoseconds: the same shift of the decimal point as a time's.
-  append_seconds(row, Duration::picoseconds(record.kv_wasted_byte_picoseconds));
-  row += ',';
-  row += name_of(record.status);
-  row += ',';
-  row += name_of(record.reason);
+  row.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
+  row.word(name_of(record.status));
+  row.word(name_of(record.reason));
   for (const PhaseColumn& column : phase_columns) {
-    row += ',';
-    if (record.status != RequestStatus::rejected) {
-      append_milliseconds(row, record.phases.*column.part);
+    if (record.status == RequestStatus::rejected) {
+      row.empty();
+    } else {
+      row.latency(record.phases.*column.part);
     }
   }
 }
@@ -87,11 +66,15 @@ RequestRows::RequestRows(const std::filesystem::path& folder)
     : file_(folder / "requests.csv", all_request_columns()) {}
 
 void RequestRows::add(const RequestRecord& record) {
-  if (!waiting_.empty() && waiting_.front().ended != record.ended) {
-    TESSERA_INVARIANT(waiting_.front().ended < record.ended, "requests end in order of time");
+  if (record.ended != ended_) {
+    TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
     write_waiting();
+    ended_ = record.ended;
   }
-  waiting_.push_back(record);
+  write_request(row_, record);
+  const std::string_view row = row_.last();
+  waiting_.push_back({record.request.id, text_.size(), row.size()});
+  text_ += row;
 }
 
 void RequestRows::close() {
@@ -100,27 +83,27 @@ void RequestRows::close() {
 }
 
 void RequestRows::write_waiting() {
-  std::sort(waiting_.begin(), waiting_.end(), [](const RequestRecord& a, const RequestRecord& b) {
-    return a.request.id < b.request.id;
-  });
-  for (const RequestRecord& record : waiting_) {
-    append_row(file_.row(), record);
-    file_.row_done();
+  if (waiting_.size() > 1) {
+    std::sort(waiting_.begin(), waiting_.end(),
+              [](const Waiting& a, const Waiting& b) { return a.id < b.id; });
+  }
+  for (const Waiting& row : waiting_) {
+    file_.add(std::string_view(text_).substr(row.begin, row.length));
   }
   waiting_.clear();
+  text_.clear();
 }
 
 RequestKvRows::RequestKvRows(const std::filesystem::path& folder)
     : file_(folder / "request_kv.csv", kv_columns) {}
 
 void RequestKvRows::add(const RequestKvRecord& record) {
-  std::string& row = file_.row();
-  append_count(row, number_of(record.request));
-  append_count(row, number_of(record.engine));
-  append_instant(row, record.time);
-  append_count(row, record.written.count());
-  append_integer(row, record.reserved.count());
-  file_.row_done();
+  row_.count(number_of(record.request));
+  row_.count(number_of(record.engine));
+  row_.instant(record.time);
+  row_.count(record.written.count());
+  row_.count(record.reserved.count());
+  file_.add(row_.last());
 }
 
 }  // namespace tessera

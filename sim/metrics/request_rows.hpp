@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/metrics/row_text.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -19,10 +20,20 @@ class RequestRows {
   void close();
 
  private:
+  // A row of the text.
+  struct Waiting {
+    RequestId id{};
+    std::size_t begin = 0;
+    std::size_t length = 0;
+  };
+
   void write_waiting();
 
   RowWriter file_;
-  std::vector<RequestRecord> waiting_;  // all of one instant
+  RowText row_;
+  SimTime ended_;  // the rows that wait
+  std::vector<Waiting> waiting_;
+  std::string text_;
 };
 
 // A row a change of what a sequence's KV holds.
@@ -34,6 +45,7 @@ class RequestKvRows {
 
  private:
   RowWriter file_;
+  RowText row_;
 };
 
 }  // namespace tessera

@@ -44,6 +44,11 @@ void RowWriter::row_done() {
   }
 }
 
+void RowWriter::add(std::string_view row) {
+  buffer_ += row;
+  row_done();
+}
+
 void RowWriter::close() {
   flush();
   std::FILE* file = file_;

@@ -168,9 +168,13 @@ void RunRecorder::on_usage(const UsageRecord& record) {
 }
 
 void RunRecorder::on_span(const SpanRecord& span) {
-  span.ledger.audit();
-  TESSERA_INVARIANT(span.block * span.num_taken <= span.ledger.kv.free_usable,
-                    "blocks are taken from the free ones");
+  const Bytes reserved = span.reserved + span.block * span.num_taken;
+  TESSERA_INVARIANT(
+      span.live >= Bytes{0} && span.never >= Bytes{0} && span.live + span.never <= span.reserved,
+      "written <= reserved");
+  TESSERA_INVARIANT(span.workspace_used <= span.idle->workspace_idle &&
+                        reserved <= span.idle->kv.free_usable + span.unguarded,
+                    "no class of the ledger is negative");
   state_->steps.add(span);
   state_->usage.add(span);
   if (state_->memory) {

@@ -35,11 +35,6 @@ void append_blocks(std::string& row, const std::optional<Blocks>& blocks) {
   row += ',';
 }
 
-void append_latency(std::string& row, Duration latency) {
-  append_milliseconds(row, latency);
-  row += ',';
-}
-
 // Exact text, filled up with zeros to the traces' seven decimals.
 void append_clock(std::string& row, SimTime time) {
   const std::size_t start = row.size();
@@ -140,25 +135,23 @@ QueueSizes queues_after(const QueueSizes& before, const Step& step) {
           .waiting = before.waiting - admitted + preempted - swapped_out};
 }
 
-void append_iteration(std::string& row, const Iteration& iteration) {
-  append_count(row, iteration.number);
-  append_count(row, number_of(iteration.engine));
-  append_seconds(row, iteration.start.since_start());
-  row += ',';
-  append_seconds(row, iteration.end.since_start());
-  row += ',';
-  append_count(row, iteration.batch_size);
-  append_count(row, iteration.prefill_tokens);
-  append_count(row, iteration.decode_tokens);
-  append_count(row, iteration.context_tokens);
-  append_count(row, iteration.queues.running);
-  append_count(row, iteration.queues.waiting);
-  append_count(row, iteration.num_preempted);
-  append_blocks(row, iteration.free_blocks);
-  append_latency(row, iteration.time.compute);
-  append_latency(row, iteration.time.memory);
-  append_latency(row, iteration.time.overhead);
-  append_milliseconds(row, iteration.time.link);
+void write_iteration(RowText& row, const Iteration& iteration) {
+  row.count(iteration.number);
+  row.count(number_of(iteration.engine));
+  row.instant(iteration.start);
+  row.instant(iteration.end);
+  row.count(iteration.batch_size);
+  row.count(iteration.prefill_tokens);
+  row.count(iteration.decode_tokens);
+  row.count(iteration.context_tokens);
+  row.count(iteration.queues.running);
+  row.count(iteration.queues.waiting);
+  row.count(iteration.num_preempted);
+  row.blocks(iteration.free_blocks);
+  row.latency(iteration.time.compute);
+  row.latency(iteration.time.memory);
+  row.latency(iteration.time.overhead);
+  row.latency(iteration.time.link);
 }
 
 }  // namespace
@@ -168,20 +161,19 @@ IterationRows::IterationRows(const std::filesystem::path& folder)
 
 void IterationRows::add(const StepRecord& record) {
   const StepShape& shape = record.shape;
-  append_iteration(file_.row(),
-                   {.number = record.iteration,
-                    .engine = record.engine,
-                    .start = record.start,
-                    .end = record.end,
-                    .time = record.time,
-                    .batch_size = batch_size(*record.step),
-                    .prefill_tokens = shape.prefill_tokens.count(),
-                    .decode_tokens = shape.decode_sequences,
-                    .context_tokens = (shape.prefill_context + shape.decode_context).count(),
-                    .queues = queues_after(record.before, *record.step),
-                    .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
-                    .free_blocks = record.free_blocks_after_schedule});
-  file_.row_done();
+  write_iteration(row_, {.number = record.iteration,
+                         .engine = record.engine,
+                         .start = record.start,
+                         .end = record.end,
+                         .time = record.time,
+                         .batch_size = batch_size(*record.step),
+                         .prefill_tokens = shape.prefill_tokens.count(),
+                         .decode_tokens = shape.decode_sequences,
+                         .context_tokens = (shape.prefill_context + shape.decode_context).count(),
+                         .queues = queues_after(record.before, *record.step),
+                         .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
+                         .free_blocks = record.free_blocks_after_schedule});
+  file_.add(row_.last());
 }
 
 void IterationRows::add(const SpanRecord& span) {
@@ -190,7 +182,7 @@ void IterationRows::add(const SpanRecord& span) {
                 .engine = span.engine,
                 .start = span.start,
                 .end = span.start,
-                .time = span.time,
+                .time = span.time_of(0),
                 .batch_size = shape.prefill_sequences + shape.decode_sequences,
                 .prefill_tokens = shape.prefill_tokens.count(),
                 .decode_tokens = shape.decode_sequences,
@@ -201,10 +193,10 @@ void IterationRows::add(const SpanRecord& span) {
   for (std::int64_t step = 0; step < span.num_steps; ++step) {
     row.start = row.end;
     row.end = row.start + row.time.total();
-    append_iteration(file_.row(), row);
-    file_.row_done();
+    write_iteration(row_, row);
+    file_.add(row_.last());
     ++row.number;
-    row.time += span.growth;
+    row.time = span.time_of(step + 1);
     row.context_tokens += shape.decode_sequences;
     if (row.free_blocks && step + 1 < span.num_steps) {
       *row.free_blocks -= Blocks{span.taken_by(step + 1)};

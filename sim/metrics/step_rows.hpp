@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "sim/metrics/row_text.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -21,6 +22,7 @@ class IterationRows {
 
  private:
   RowWriter file_;
+  RowText row_;
 };
 
 enum class EngineColumn { absent, last };

@@ -40,12 +40,19 @@ StepTokens StepTotals::add(const StepRecord& record) {
 void StepTotals::add(const SpanRecord& span) {
   check_order(span.engine, span.start, span.end);
   const std::int64_t n = span.num_steps;
-  const std::int64_t pairs = n * (n - 1) / 2;
+  const std::int64_t context =
+      span.priced_context * n + span.shape.decode_sequences * (n * (n - 1) / 2);
   iterations_ += n;
-  time_.compute += span.time.compute * n + span.growth.compute * pairs;
-  time_.memory += span.time.memory * n + span.growth.memory * pairs;
-  time_.overhead += span.time.overhead * n + span.growth.overhead * pairs;
-  time_.link += span.time.link * n + span.growth.link * pairs;
+  time_.compute += span.common->compute * n;
+  time_.memory += span.common->memory * n;
+  time_.overhead += span.common->overhead * n;
+  time_.link += span.common->link * n;
+  if (context > 0) {
+    time_.compute += span.context_price->compute * context;
+    time_.memory += span.context_price->memory * context;
+    time_.overhead += span.context_price->overhead * context;
+    time_.link += span.context_price->link * context;
+  }
   busy_ += span.end - span.start;
   preemptions_ += span.num_preempted;
   recomputed_ += span.recomputed_tokens;

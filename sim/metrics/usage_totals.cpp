@@ -29,12 +29,21 @@ void UsageTotals::add(const UsageRecord& record) {
 void UsageTotals::add(const SpanRecord& span) {
   Device& device = device_at(span.engine, span.device, span.start);
   max_running_ = std::max(max_running_, span.queues.running);
-  change_reserved(device, span.ledger.kv.reserved());
-  const Int128 time = (span.end - span.start).picoseconds();
-  accumulate(span.ledger, time);
+  change_reserved(device, span.reserved + span.block * span.num_taken);
+  const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
+  InSpans& sums = device.in_spans;
+  sums.idle = *span.idle;
+  sums.time += time;
+  sums.workspace += Int128{time} * span.workspace_used.count();
+  sums.live += Int128{time} * span.live.count();
+  sums.reserved += Int128{time} * span.reserved.count();
+  sums.never += Int128{time} * span.never.count();
+  if (span.unguarded > Bytes{0}) {
+    sums.unguarded += Int128{time} * span.unguarded.count();
+  }
   if (span.num_steps > 1) {
-    accumulate_growth(span);
-    change_reserved(device, device.reserved + span.block * span.num_taken);
+    sums.live += span.durations.moment(span.num_steps) * span.live_growth.count();
+    sums.reserved += span.taken_moment * span.block.count();
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);
@@ -43,8 +52,9 @@ void UsageTotals::add(const SpanRecord& span) {
 }
 
 void UsageTotals::finish(SimTime end) {
-  for (const Device& device : current_) {
+  for (Device& device : current_) {
     static_cast<void>(device_at(device.engine, device.device, end));
+    accumulate_spans(device.in_spans);
   }
 }
 
@@ -95,24 +105,20 @@ void UsageTotals::accumulate(const DeviceLedger& ledger, Int128 time) {
   largest_free_ += time * ledger.kv.largest_free.count();
 }
 
-// What the steps after the first of a span hold differently from it.
-void UsageTotals::accumulate_growth(const SpanRecord& span) {
-  static const std::size_t live = class_index("kv_live");
-  static const std::size_t pad = class_index("kv_pad");
-  static const std::size_t future = class_index("kv_reserved_future");
-  static const std::size_t free_usable = class_index("free_usable");
-  const Int128 moment = span.durations.moment(span.num_steps);
-  const Int128 written_live = moment * span.live_growth.count();
-  const Int128 written_pad = moment * span.pad_growth.count();
-  const Int128 taken = span.taken_moment * span.block.count();
-  classes_[live] += written_live;
-  classes_[pad] += written_pad;
-  classes_[future] += taken - written_live - written_pad;
-  classes_[free_usable] -= taken;
-  reserved_ += taken;
-  wasted_ += taken - written_live;
-  free_ -= taken;
-  largest_free_ -= taken;
+// As if each of its ledgers had been accumulated.
+void UsageTotals::accumulate_spans(const InSpans& sums) {
+  accumulate(sums.idle, sums.time);
+  classes_[class_index("workspace_used")] += sums.workspace;
+  classes_[class_index("workspace_idle")] -= sums.workspace;
+  classes_[class_index("kv_live")] += sums.live;
+  classes_[class_index("kv_reserved_never")] += sums.never;
+  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never;
+  classes_[class_index("withheld")] -= sums.unguarded;
+  classes_[class_index("free_usable")] += sums.unguarded - sums.reserved;
+  reserved_ += sums.reserved;
+  wasted_ += sums.reserved - sums.live;
+  free_ += sums.unguarded - sums.reserved;
+  largest_free_ += sums.unguarded - sums.reserved;
 }
 
 void UsageTotals::accumulate_queues(const QueueSizes& queues, Int128 time) {

@@ -55,6 +55,16 @@ class UsageTotals {
   [[nodiscard]] Bytes peak_reserved() const { return peak_reserved_; }
 
  private:
+  // ∫ over the spans of a device of what differs from its idle ledger.
+  struct InSpans {
+    DeviceLedger idle;
+    Int128 time = 0;
+    Int128 workspace = 0;
+    Int128 live = 0;
+    Int128 reserved = 0;
+    Int128 never = 0;
+    Int128 unguarded = 0;
+  };
   // What a device holds from some time on.
   struct Device {
     EngineId engine{};
@@ -63,11 +73,12 @@ class UsageTotals {
     DeviceLedger ledger;
     QueueSizes queues;
     Bytes reserved{0};
+    InSpans in_spans;
   };
 
   Device& device_at(EngineId engine, std::int64_t device, SimTime time);
   void accumulate(const DeviceLedger& ledger, Int128 time);
-  void accumulate_growth(const SpanRecord& span);
+  void accumulate_spans(const InSpans& sums);
   void accumulate_queues(const QueueSizes& queues, Int128 time);
   void change_reserved(Device& device, Bytes reserved);
 

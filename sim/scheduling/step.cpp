@@ -16,6 +16,7 @@ StepShape Step::shape() const {
       shape.prefill_tokens += entry.tokens;
       shape.prefill_context += entry.context;
       shape.prefill_pairs += n * past + n * (n + 1) / 2;
+      shape.prefill_squares += n * n;
     } else {
       ++shape.decode_sequences;
       shape.decode_context += entry.context;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <boost/iostreams/filter/gzip.hpp>
+#include <boost/iostreams/filter/lzma.hpp>
+#include <boost/iostreams/filter/zstd.hpp>
 #include <boost/iostreams/filtering_streambuf.hpp>
 #include <cerrno>
 #include <cstring>
@@ -10,32 +12,67 @@
 #include <fstream>
 #include <ios>
 
+#include "sim/workload/zstd_frames.hpp"
+
 namespace tessera {
 namespace {
 
 constexpr std::size_t piece = std::size_t{256} * 1024;
 constexpr std::size_t longest_line = 64 * piece;
 
+enum class Compression { none, gzip, zstd, xz };
+
+// How a compressed file is named, and how it begins.
+struct CompressedForm {
+  Compression compression;
+  std::string_view extension;
+  std::string_view start;
+};
+constexpr std::array<CompressedForm, 3> compressed_forms{{
+    {Compression::gzip, ".gz", "\x1f\x8b"},
+    {Compression::zstd, ".zst", "\x28\xb5\x2f\xfd"},
+    {Compression::xz, ".xz", "\xfd\x37zXZ"},
+}};
+
 // A chain of streambufs that owns the file at its end.
-class GzipText final : public boost::iostreams::filtering_streambuf<boost::iostreams::input> {
+class CompressedText final : public boost::iostreams::filtering_streambuf<boost::iostreams::input> {
  public:
-  explicit GzipText(std::unique_ptr<std::filebuf> file) : file_(std::move(file)) {
-    push(boost::iostreams::gzip_decompressor(), static_cast<std::streamsize>(piece));
-    push(*file_, static_cast<std::streamsize>(piece));
+  CompressedText(std::unique_ptr<std::filebuf> file, Compression compression)
+      : file_(std::move(file)) {
+    constexpr auto room = static_cast<std::streamsize>(piece);
+    if (compression == Compression::gzip) {
+      push(boost::iostreams::gzip_decompressor(), room);
+    } else if (compression == Compression::zstd) {
+      push(boost::iostreams::zstd_decompressor(), room);
+    } else {
+      push(boost::iostreams::lzma_decompressor(), room);
+    }
+    push(*file_, room);
   }
-  ~GzipText() override { reset(); }  // before the file goes
-  GzipText(const GzipText&) = delete;
-  GzipText& operator=(const GzipText&) = delete;
+  ~CompressedText() override { reset(); }  // before the file goes
+  CompressedText(const CompressedText&) = delete;
+  CompressedText& operator=(const CompressedText&) = delete;
 
  private:
   std::unique_ptr<std::filebuf> file_;
 };
 
-bool starts_like_gzip(std::filebuf& file) {
-  std::array<char, 2> start{};
-  const std::streamsize length = file.sgetn(start.data(), 2);
-  file.pubseekpos(0);
-  return length == 2 && start[0] == '\x1f' && start[1] == '\x8b';
+// A pipe cannot be read twice, so its name alone tells whether it is compressed.
+Compression compression_of(const std::filesystem::path& path, std::filebuf& file) {
+  std::array<char, 5> start{};
+  std::streamsize length = 0;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) {
+    length = file.sgetn(start.data(), start.size());
+    file.pubseekpos(0);
+  }
+  const std::string_view text(start.data(), static_cast<std::size_t>(length));
+  for (const CompressedForm& form : compressed_forms) {
+    if (path.extension() == form.extension || text.starts_with(form.start)) {
+      return form.compression;
+    }
+  }
+  return Compression::none;
 }
 
 bool is_blank(std::string_view line) {
@@ -60,12 +97,15 @@ std::unique_ptr<std::streambuf> open_text(const std::string& path) {
     throw UnreadableFile(Place{path}, std::string("cannot be opened: ") +
                                           (reason != 0 ? std::strerror(reason) : "unknown reason"));
   }
-  // A pipe cannot be read twice, so its name alone tells whether it is compressed.
-  const bool compressed =
-      std::filesystem::path(path).extension() == ".gz" ||
-      (std::filesystem::is_regular_file(path, ignored) && starts_like_gzip(*file));
-  if (compressed) {
-    return std::make_unique<GzipText>(std::move(file));
+  const Compression compression = compression_of(path, *file);
+  if (compression == Compression::zstd && !std::filesystem::is_regular_file(path, ignored)) {
+    throw UnreadableFile(Place{path}, "zstd is read from regular files only");
+  }
+  if (compression == Compression::zstd && !has_whole_zstd_frames(*file)) {
+    throw BadInput(Place{path}, "the zstd file is damaged or cut off");
+  }
+  if (compression != Compression::none) {
+    return std::make_unique<CompressedText>(std::move(file), compression);
   }
   return file;
 }
@@ -94,10 +134,19 @@ bool LineReader::refill() {
     end_ += static_cast<std::size_t>(std::max<std::streamsize>(got, 0));
     return got > 0;
   } catch (const boost::iostreams::gzip_error&) {
-    throw BadInput(Place{file_, line_number_ + 1, 0}, "the gzip file is damaged or cut off here");
+    throw damaged("gzip");
+  } catch (const boost::iostreams::zstd_error&) {
+    throw damaged("zstd");
+  } catch (const boost::iostreams::lzma_error&) {
+    throw damaged("xz");
   } catch (const std::ios_base::failure& failure) {
     throw UnreadableFile(Place{file_}, std::string("cannot be read: ") + failure.what());
   }
+}
+
+BadInput LineReader::damaged(const std::string& compression) const {
+  return BadInput(Place{file_, line_number_ + 1, 0},
+                  "the " + compression + " file is damaged or cut off here");
 }
 
 std::optional<std::string_view> LineReader::take_line(std::size_t length, std::size_t end_length) {

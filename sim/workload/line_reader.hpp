@@ -1,4 +1,4 @@
-// Lines of text files, plain or compressed with gzip, read in large pieces.
+// Lines of text files, plain or compressed with gzip, zstd or xz, read in large pieces.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace tessera {
 // The path as the scenario gives it, seen from the scenario's folder.
 [[nodiscard]] std::string resolve_path(const std::string& path, const std::string& directory);
 
-// The text of a file. What is compressed is told by its name (.gz) or by its first two bytes.
+// The text of a file. What is compressed is told by its name (.gz, .zst, .xz) or by
+// its first bytes.
 // Throws UnreadableFile for one that is missing, a folder, or may not be read.
 [[nodiscard]] std::unique_ptr<std::streambuf> open_text(const std::string& path);
 
@@ -26,8 +27,8 @@ class LineReader {
   LineReader(std::streambuf& text, std::string file);
 
   // The next line without its end ("\n" or "\r\n") and without a byte order mark; nothing at the
-  // end. It is good until the next call. Throws BadInput for a broken gzip file and for a line
-  // that is longer than any trace's, UnreadableFile where reading fails.
+  // end. It is good until the next call. Throws BadInput for a broken compressed file and for a
+  // line that is longer than any trace's, UnreadableFile where reading fails.
   [[nodiscard]] std::optional<std::string_view> next();
   // The same, but passes over lines that hold nothing but blanks.
   [[nodiscard]] std::optional<std::string_view> next_filled();
@@ -39,6 +40,7 @@ class LineReader {
  private:
   // Whether there was more to read.
   bool refill();
+  [[nodiscard]] BadInput damaged(const std::string& compression) const;
   [[nodiscard]] std::optional<std::string_view> take_line(std::size_t length,
                                                           std::size_t end_length);
 

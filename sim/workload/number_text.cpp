@@ -100,8 +100,53 @@ std::optional<Scientific> parse_scientific(std::string_view text) {
   return text.empty() ? std::optional{number} : std::nullopt;
 }
 
+constexpr std::array<std::int64_t, 13> powers_of_ten{1,
+                                                     10,
+                                                     100,
+                                                     1'000,
+                                                     10'000,
+                                                     100'000,
+                                                     1'000'000,
+                                                     10'000'000,
+                                                     100'000'000,
+                                                     1'000'000'000,
+                                                     10'000'000'000,
+                                                     100'000'000'000,
+                                                     1'000'000'000'000};
+
+// What nearly all times in traces are: digits, perhaps a point and no more decimals than count, few
+// enough for 64 bits. Nothing for any other text.
+std::optional<Duration> parse_short_time(std::string_view text, int unit_digits) {
+  constexpr std::size_t most = 19;  // characters: 18 digits and a point
+  if (text.empty() || text.size() > most) {
+    return std::nullopt;
+  }
+  std::int64_t mantissa = 0;
+  std::size_t point = text.size();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_digit(text[i])) {
+      mantissa = mantissa * 10 + (text[i] - '0');
+    } else if (text[i] == '.' && point == text.size()) {
+      point = i;
+    } else {
+      return std::nullopt;
+    }
+  }
+  const std::size_t decimals = point == text.size() ? 0 : text.size() - point - 1;
+  const std::size_t digits = point == text.size() ? text.size() : text.size() - 1;
+  if (digits == 0 || digits == most || decimals > static_cast<std::size_t>(unit_digits)) {
+    return std::nullopt;
+  }
+  const Int128 picoseconds =
+      Int128{mantissa} * powers_of_ten[static_cast<std::size_t>(unit_digits) - decimals];
+  return picoseconds <= farthest ? std::optional{Duration::picoseconds(picoseconds)} : std::nullopt;
+}
+
 // In units of 10^-unit_digits, to the nearest, ties upwards.
 std::optional<Duration> parse_time(std::string_view text, int unit_digits) {
+  if (const std::optional<Duration> time = parse_short_time(text, unit_digits)) {
+    return time;
+  }
   const std::optional<Scientific> number = parse_scientific(text);
   if (!number) {
     return std::nullopt;

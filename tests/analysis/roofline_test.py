@@ -17,6 +17,7 @@ except ImportError as missing:
     sys.exit(77)
 
 import roofline
+import server_series
 import style
 
 
@@ -63,6 +64,19 @@ class Roofline(unittest.TestCase):
         bad = self.draw(self.folder / "bad.csv")
         self.assertEqual(bad.returncode, 65)
         self.assertIn("missing columns bytes, time_us", bad.stderr)
+
+
+class ServerSeries(unittest.TestCase):
+    def test_it_says_how_far_apart_the_series_are(self):
+        times = [1.0, 2.0, 3.0]
+        simulated = pandas.DataFrame({"t": times, "running": [5.0, 6, 7], "waiting": [0.0, 2, 4],
+                                      "kv": [0.5, 0.6, 0.7]})
+        measured = simulated.assign(running=[6.0, 7, 8], kv=[0.6, 0.7, 0.8])
+        style.apply()
+        figure = server_series.figure_of(simulated, measured)
+        caption = figure.texts[1].get_text()
+        self.assertIn("1.0 running and 0.0 waiting requests and 10.0 % of the KV cache", caption)
+        self.assertEqual(style.overlaps(figure), [])
 
 
 if __name__ == "__main__":

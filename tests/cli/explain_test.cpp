@@ -69,6 +69,17 @@ TEST(CliExplain, NothingNeedFit) {
   EXPECT_THAT(encoder.out, Not(HasSubstr("kv_write")));
 }
 
+TEST(CliExplain, OneRankHasItsShareAndTheAllReduces) {
+  const Finished done = explain({"--gpu", "t4", "--model", "llama-7b", "--tp", "2", "--batch", "8",
+                                 "--layer", "--format", "csv"});
+  EXPECT_EQ(done.status, 0) << done.err;
+  // Half of 12288 outputs: 2·8·4096·6144 FLOPs; 2·(4096·6144 + 8·(4096 + 6144)) bytes.
+  EXPECT_THAT(done.out, HasSubstr("\nqkv_proj,decode,402653184,50495488,"));
+  // Two sums of 8·4096 numbers over two ranks, of which each sends as much.
+  EXPECT_THAT(done.out, HasSubstr("\nall_reduce,decode,0,131072,"));
+  EXPECT_THAT(explain({"--model", "llama-7b", "--tp", "5"}).err, HasSubstr("--tp 5: "));
+}
+
 TEST(CliExplain, JsonHoldsBothAndTheRidge) {
   const Finished done = explain({"--model", "gpt2", "--format", "json"});
   EXPECT_EQ(done.status, 0);

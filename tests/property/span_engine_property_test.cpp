@@ -131,6 +131,8 @@ Scenario random_scenario(std::uint64_t seed) {
       continue;
     }
     scenario.cost = random_cost(dice);
+    scenario.engine.overheads.step = Duration::microseconds(dice.between(0, 3000));
+    scenario.engine.overheads.launch = Duration::microseconds(dice.between(0, 20));
     choose_workload(dice, scenario.workload,
                     std::max<std::int64_t>(scenario.engine.max_model_len->count() * 2 / 3, 1));
     scenario.output.iterations = true;

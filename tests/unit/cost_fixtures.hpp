@@ -73,6 +73,7 @@ inline StepShape chunk(std::int64_t past, std::int64_t tokens, std::int64_t samp
   shape.prefill_sequences = 1;
   shape.sampled_sequences = sampled;
   shape.prefill_pairs = tokens * past + tokens * (tokens + 1) / 2;
+  shape.prefill_squares = tokens * tokens;
   shape.prefill_context = Tokens{past + tokens};
   return shape;
 }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/iostreams/filter/gzip.hpp>
+#include <boost/iostreams/filter/lzma.hpp>
+#include <boost/iostreams/filter/zstd.hpp>
 #include <boost/iostreams/filtering_stream.hpp>
 
 #include "tests/unit/workload_builders.hpp"
@@ -259,14 +261,25 @@ TEST(BadTrace, WithNothingLeft) {
             "t.csv: error: no request is left: of 2 rows 1 were skipped and 1 left out");
 }
 
-std::string gzip(const std::string& text) {
+template <class Compressor>
+std::string compressed(const Compressor& compressor, const std::string& text) {
   std::ostringstream out;
   boost::iostreams::filtering_ostream stream;
-  stream.push(boost::iostreams::gzip_compressor());
+  stream.push(compressor);
   stream.push(out);
   stream << text;
   boost::iostreams::close(stream);
   return out.str();
+}
+
+std::string gzip(const std::string& text) {
+  return compressed(boost::iostreams::gzip_compressor(), text);
+}
+std::string zstd(const std::string& text) {
+  return compressed(boost::iostreams::zstd_compressor(), text);
+}
+std::string xz(const std::string& text) {
+  return compressed(boost::iostreams::lzma_compressor(), text);
 }
 
 WorkloadSpec replay(const std::string& file) {
@@ -292,23 +305,51 @@ TEST(CompressedTrace, IsReadWhateverItsName) {
   folder.write("t.csv", gzip(text.substr(0, 300'000)) + gzip(text.substr(300'000)));
   EXPECT_EQ(requests_of(replay("t.csv.gz"), 1, folder.path()).size(), 50'000U);
   EXPECT_EQ(requests_of(replay("t.csv"), 1, folder.path()).size(), 50'000U);
+  folder.write("t.csv.zst", zstd(text));
+  folder.write("u.csv", zstd(text));
+  EXPECT_EQ(requests_of(replay("t.csv.zst"), 1, folder.path()).size(), 50'000U);
+  EXPECT_EQ(requests_of(replay("u.csv"), 1, folder.path()).size(), 50'000U);
+  folder.write("t.csv.xz", xz(text));
+  folder.write("v.csv", xz(text));
+  EXPECT_EQ(requests_of(replay("t.csv.xz"), 1, folder.path()).size(), 50'000U);
+  EXPECT_EQ(requests_of(replay("v.csv"), 1, folder.path()).size(), 50'000U);
+}
+
+// What is said of a trace of these bytes.
+std::string refusal(const TemporaryFolder& folder, const std::string& name,
+                    const std::string& bytes) {
+  folder.write(name, bytes);
+  try {
+    static_cast<void>(make_source(replay(name), 1, folder.path()));
+    return "nothing";
+  } catch (const UnreadableFile&) {
+    return "unreadable";
+  } catch (const BadInput& bad) {
+    const std::string what = bad.what();
+    return what.substr(what.find("error"));
+  }
+}
+
+TEST(CompressedTrace, OfZstdOrXzThatIsCutOffOrDamagedIsRefused) {
+  const TemporaryFolder folder;
+  const std::string as_zstd = zstd(many_rows());
+  const std::string as_xz = xz(many_rows());
+  for (const std::size_t cut : {1, 5, 100, 1000}) {
+    EXPECT_EQ(refusal(folder, "t.csv.zst", as_zstd.substr(0, as_zstd.size() - cut)),
+              "error: the zstd file is damaged or cut off")
+        << cut;
+    EXPECT_EQ(refusal(folder, "t.csv.xz", as_xz.substr(0, as_xz.size() - cut)),
+              "error: the xz file is damaged or cut off here")
+        << cut;
+  }
+  EXPECT_EQ(refusal(folder, "t.csv.zst", "arrived_at,num_prefill_tokens\n"),
+            "error: the zstd file is damaged or cut off");
 }
 
 TEST(CompressedTrace, ThatIsCutOffOrDamagedIsRefused) {
   const TemporaryFolder folder;
   const std::string compressed = gzip(many_rows());
-  const auto refuse = [&](const std::string& bytes) {
-    folder.write("t.csv.gz", bytes);
-    try {
-      static_cast<void>(make_source(replay("t.csv.gz"), 1, folder.path()));
-      return std::string("nothing");
-    } catch (const UnreadableFile&) {
-      return std::string("unreadable");
-    } catch (const BadInput& bad) {
-      const std::string what = bad.what();
-      return what.substr(what.find("error"));
-    }
-  };
+  const auto refuse = [&](const std::string& bytes) { return refusal(folder, "t.csv.gz", bytes); };
   for (const std::size_t length :
        {std::size_t{5}, std::size_t{11}, compressed.size() / 2, compressed.size() - 9,
         compressed.size() - 4, compressed.size() - 1}) {

@@ -12,8 +12,9 @@ namespace tessera {
 
 class DurationSeries {
  public:
-  // Picoseconds of a term stay below this, so that 64 bits hold one (it is 53 days).
-  static constexpr std::int64_t longest_term = std::int64_t{1} << 62;
+  // Picoseconds of a term stay below this (it is 19 minutes), so that 64 bits hold the sum of some
+  // thousands of terms.
+  static constexpr std::int64_t longest_term = std::int64_t{1} << 50;
 
   DurationSeries() = default;
   // Preconditions: 0 <= first, 0 <= growth, every term that is asked for < longest_term.

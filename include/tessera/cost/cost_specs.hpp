@@ -1,6 +1,8 @@
 // The settings of every cost model. The variant CostSpec is their registry.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -39,6 +41,35 @@ struct AffineCostSpec {
   }
 };
 
-using CostSpec = std::variant<RooflineCostSpec, AffineCostSpec>;
+class KernelTables;
+
+// Measured kernel times, interpolated piecewise linearly; what no table measures, and how other
+// shapes than the measured ones compare, the roofline says. See kernel_tables.hpp for the formats.
+struct ProfiledCostSpec {
+  static constexpr std::string_view kind = "profiled";
+  static constexpr std::string_view summary = "measured kernel tables, interpolated";
+  std::optional<FilePath> dense;
+  std::optional<FilePath> attention;
+  std::optional<FilePath> per_sequence;
+  std::optional<FilePath> linear;
+  bool extrapolate = false;
+  std::shared_ptr<const KernelTables> tables;  // read_kernel_tables() of the above; not a key
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("dense", self.dense,
+            "CSV: layer, tokens, time_us: all that a step runs on its tokens but attention");
+    v.field("attention", self.attention,
+            "CSV: prefill_chunk, kv_prefill, n_decode, kv_decode, time_us: attention of a layer");
+    v.field("per_sequence", self.per_sequence, "CSV: layer (lm_head, sampler), sequences, time_us");
+    v.field("linear", self.linear,
+            "CSV in Vidur's columns: linear and elementwise operations by tokens and degree of "
+            "tensor parallelism; other shapes in between follow from the nearest ones");
+    v.field("extrapolate", self.extrapolate,
+            "go on in a straight line outside what was measured, instead of stopping there");
+  }
+};
+
+using CostSpec = std::variant<RooflineCostSpec, AffineCostSpec, ProfiledCostSpec>;
 
 }  // namespace tessera

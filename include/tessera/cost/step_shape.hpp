@@ -15,8 +15,9 @@ struct StepShape {
   std::int64_t sampled_sequences = 0;  // whose next token is sampled
   // Query-key pairs of the prefills: for a chunk of n tokens after p, n·p + n(n+1)/2.
   std::int64_t prefill_pairs = 0;
-  Tokens prefill_context{0};  // Σ p + n: keys and values that prefills read
-  Tokens decode_context{0};   // Σ of context lengths, with the token computed now
+  std::int64_t prefill_squares = 0;  // Σ n² of the prefills: several cost as one chunk of its root
+  Tokens prefill_context{0};         // Σ p + n: keys and values that prefills read
+  Tokens decode_context{0};          // Σ of context lengths, with the token computed now
   KvWork work;
 
   [[nodiscard]] Tokens tokens() const { return prefill_tokens + Tokens{decode_sequences}; }

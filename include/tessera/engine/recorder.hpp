@@ -134,11 +134,16 @@ struct SpanRecord {
   std::int64_t device = 0;
   std::int64_t first_iteration = 0;
   std::int64_t num_steps = 1;
-  SimTime start;                   // of step 0, when it was decided, too
-  SimTime end;                     // of the last
-  StepTime time;                   // of step 0
-  StepTime growth;                 // by which each step takes longer than the one before
-  DurationSeries durations;        // the same, in total
+  SimTime start;  // of step 0, when it was decided, too
+  SimTime end;    // of the last
+
+  // Time. Each step takes the common part and, for each token of its priced context, the price; the
+  // context grows by the decoding sequences a step.
+  DurationSeries durations;
+  const StepTime* common = nullptr;
+  const StepTime* context_price = nullptr;
+  std::int64_t priced_context = 0;  // of step 0
+
   StepShape shape;                 // of step 0; decode_context grows by decode_sequences a step
   QueueSizes queues;               // while they run
   std::int64_t num_preempted = 0;  // by step 0
@@ -149,16 +154,19 @@ struct SpanRecord {
   std::int64_t first_prompts = 0;         // prompt tokens of those who sample for the first time
   std::int64_t recomputed_tokens = 0;     // computed before, and lost
 
-  // Memory, from the start of step 0, after what it decided. With each step, entries move from
-  // reserved_future to live and pad.
-  DeviceLedger ledger;
-  Bytes live_growth{0};
-  Bytes pad_growth{0};
+  // Memory, from the start of step 0, after what it decided: what differs from an idle engine.
+  const DeviceLedger* idle = nullptr;
+  Bytes workspace_used{0};
+  Bytes live{0};
+  Bytes reserved{0};
+  Bytes never{0};
+  Bytes unguarded{0};    // of the watermark's blocks, in use
+  Bytes live_growth{0};  // a step
   // The step of iteration i takes taken[i % taken.size()] free blocks; step 0 has taken its own.
   std::span<const std::int64_t> taken;
   Bytes block{0};
   std::int64_t num_taken = 0;  // by the steps after step 0
-  Int128 taken_moment = 0;     // Σ over them of block · time from when it is taken to the end
+  Int128 taken_moment = 0;  // Σ over these blocks of the time from when each is taken to the end
   std::optional<Blocks> free_blocks;  // after step 0's decisions
 
   // All of these are about step `n`, 0 <= n < num_steps.

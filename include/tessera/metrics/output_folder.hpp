@@ -77,6 +77,8 @@ class RowWriter {
   // The buffer to append a row to; call row_done() after each, which ends the line.
   [[nodiscard]] std::string& row() { return buffer_; }
   void row_done();
+  // A whole row, without its end.
+  void add(std::string_view row);
   // Flushes and checks. Rows that were not closed are lost.
   void close();
 
