@@ -225,13 +225,39 @@ std::string scenario_line(const Scenario& scenario) {
          std::string(name_of(precision.compute));
 }
 
+// How the GPUs share the work, where more than one does; the lines behind it are of one GPU.
+std::string groups_line(const Scenario& scenario) {
+  const ParallelSpec& parallel = scenario.engine.parallel;
+  if (parallel.devices() == 1) {
+    return "";
+  }
+  std::string text = parallel.replicas == 1
+                         ? "1 engine"
+                         : counted(parallel.replicas, "engine") + " behind the router " +
+                               std::string(name_of(parallel.router));
+  text += ", each on " + counted(parallel.degrees().devices(), "GPU");
+  if (parallel.degrees().devices() > 1) {
+    text += " (tensor " + grouped(parallel.tensor) + ", pipeline " + grouped(parallel.pipeline) +
+            "); of each GPU:";
+  }
+  return text + "\n";
+}
+
 std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
   const MemoryPlan& plan = node.plan;
   const double utilization = scenario.engine.memory.utilization;
   const auto usable = static_cast<double>(plan.capacity.count()) * utilization;
   std::string text = scenario.name + ": " + scenario_line(scenario) + "\n";
-  text += "GPU memory (" + human_bytes(plan.capacity) + ") x utilization (" +
-          fixed(utilization, 2) + ") = " + human_bytes(Bytes{std::llround(usable)}) + "\n";
+  text += groups_line(scenario);
+  const auto share = traits_of(scenario.engine.kv_cache).share_of_free;
+  text += "GPU memory (" + human_bytes(plan.capacity) + ")";
+  if (share) {
+    text += ", of which the KV cache takes " + fixed(*share, 2) + " of what is free";
+  } else {
+    text += " x utilization (" + fixed(utilization, 2) +
+            ") = " + human_bytes(Bytes{std::llround(usable)});
+  }
+  text += "\n";
   text += "Model weights take " + human_bytes(plan.weights) + "; workspace takes " +
           human_bytes(plan.workspace) + "; driver and context take " + human_bytes(plan.driver) +
           "\n";

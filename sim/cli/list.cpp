@@ -43,8 +43,9 @@ struct Catalogue {
   std::vector<Listing> (*listings)();
 };
 
-constexpr std::array<Catalogue, 7> catalogues{{
+constexpr std::array<Catalogue, 8> catalogues{{
     {"gpus", list_gpus},
+    {"nodes", list_nodes},
     {"models", list_models},
     {"overheads", list_overheads},
     {"policies", list_policies},
@@ -87,7 +88,8 @@ const Catalogue& find_catalogue(const std::string& name) {
 
 VerbOptions list_options() {
   return VerbOptions({
-      .synopsis = "tessera list [gpus|models|overheads|policies|kv_managers|allocators|traces]",
+      .synopsis =
+          "tessera list [gpus|nodes|models|overheads|policies|kv_managers|allocators|traces]",
       .about = "Names the presets and kinds that a scenario may use; all of them without argument.",
       .examples = "  tessera list gpus\n  tessera list policies\n",
   });

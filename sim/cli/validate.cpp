@@ -21,8 +21,8 @@ std::string memory_line(const Scenario& scenario) {
   }
   return human_bytes(plan->capacity) + ": weights " + human_bytes(plan->weights) + ", workspace " +
          human_bytes(plan->workspace) + ", driver " + human_bytes(plan->driver) + ", KV pool " +
-         human_bytes(plan->pool) + " at " +
-         human_bytes(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)) + " a token";
+         human_bytes(plan->pool) + " at " + human_bytes(lead_kv_bytes_per_token(scenario)) +
+         " a token";
 }
 
 template <class Variant>

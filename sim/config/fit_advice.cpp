@@ -45,6 +45,25 @@ void advise_gpu(const Scenario& scenario, std::vector<std::string>& advice) {
   }
 }
 
+// The fewest ranks, in a node that is large enough.
+void advise_ranks(const Scenario& scenario, std::vector<std::string>& advice) {
+  const ParallelSpec& parallel = scenario.engine.parallel;
+  for (std::int64_t ranks = 2 * parallel.tensor; ranks <= 16; ranks *= 2) {
+    Scenario changed = scenario;
+    changed.engine.parallel.tensor = ranks;
+    const ShardDegrees degrees = changed.engine.parallel.degrees();
+    if (!why_not_shared(scenario.model, scenario.precision.weights, degrees).empty() ||
+        !fits(changed)) {
+      continue;
+    }
+    const std::int64_t count = changed.engine.parallel.devices();
+    std::string one = "engine.parallel.tensor: " + std::to_string(ranks);
+    one += count > scenario.hardware.count ? " on hardware.count: " + std::to_string(count) : "";
+    advice.push_back(one);
+    return;
+  }
+}
+
 void advise_step(const Scenario& scenario, std::vector<std::string>& advice) {
   Scenario changed = scenario;
   auto* policy = std::get_if<VllmV1Spec>(&changed.engine.policy);
@@ -83,6 +102,19 @@ void advise_pool(const Scenario& scenario, std::vector<std::string>& advice) {
   }
 }
 
+// "the t4", or which of those that share the model.
+std::string device_text(const Scenario& scenario, std::int64_t device) {
+  const ShardDegrees degrees = scenario.engine.parallel.degrees();
+  const std::string gpu = "the " + scenario.hardware.gpu.name;
+  if (degrees.devices() == 1) {
+    return gpu;
+  }
+  const Shard shard = shard_of_device(degrees, device);
+  return gpu + " of rank " + std::to_string(shard.rank) + ", stage " + std::to_string(shard.stage) +
+         " (tensor " + std::to_string(degrees.tensor) + ", pipeline " +
+         std::to_string(degrees.pipeline) + ")";
+}
+
 }  // namespace
 
 std::string in_gib(Bytes bytes) {
@@ -99,9 +131,10 @@ std::string fit_advice(const Scenario& scenario, const DoesNotFit& fault) {
   advise_share(scenario, advice);
   advise_step(scenario, advice);
   advise_gpu(scenario, advice);
+  advise_ranks(scenario, advice);
   const std::string what =
       "'" + scenario.model.name + "' with " + std::string(name_of(scenario.precision.weights)) +
-      " weights does not fit the " + scenario.hardware.gpu.name + ": " +
+      " weights does not fit " + device_text(scenario, fault.device) + ": " +
       std::to_string(fault.missing.count()) + " bytes (" + in_gib(fault.missing) +
       ") are missing of " + text_of(scenario.engine.memory.utilization) + " x " +
       in_gib(plan.capacity) + "; weights take " + in_gib(plan.weights) + ", the workspace " +
@@ -109,7 +142,7 @@ std::string fit_advice(const Scenario& scenario, const DoesNotFit& fault) {
       in_gib(plan.pool);
   if (advice.empty()) {
     return what +
-           "; no single change of weights, utilization, step size or GPU would help: take a "
+           "; no single change of weights, utilization, step size, GPU or ranks would help: take a "
            "smaller model";
   }
   std::string help;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "sim/config/fit_advice.hpp"
+#include "sim/config/node_preset.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/scalar.hpp"
 #include "sim/config/shape.hpp"
@@ -33,6 +34,16 @@ std::string summary_of(const GpuSpec& gpu) {
   append_rate(text, "int8", gpu.peak.int8);
   append_rate(text, "int4", gpu.peak.int4);
   return gpu.power > Power{0.0} ? text + ", " + text_of(gpu.power) : text;
+}
+
+std::string summary_of(const HardwareSpec& node) {
+  std::string text = std::to_string(node.count) + " x " + node.gpu.name + ", ";
+  text += std::visit([](const auto& link) { return std::string(link.kind); }, node.link);
+  if (node.gpu.link_measured > Bandwidth{0.0}) {
+    text += ", " + text_of(node.gpu.link_measured) + " to the host a GPU";
+  }
+  const double dollars = node.gpu.price_per_hour * static_cast<double>(node.count);
+  return dollars > 0.0 ? text + ", " + text_of(dollars) + " dollars an hour" : text;
 }
 
 // "6.74 B" or "124 M" parameters.
@@ -105,6 +116,14 @@ std::string_view summary_of(TraceFormat format) {
 
 std::vector<Listing> list_gpus() {
   return listings(gpu_preset_names(), gpu_preset);
+}
+
+std::vector<Listing> list_nodes() {
+  std::vector<Listing> all;
+  for (const std::string& name : node_preset_names()) {
+    all.push_back({name, summary_of(node_preset(name))});
+  }
+  return all;
 }
 
 std::vector<Listing> list_models() {

@@ -8,6 +8,7 @@
 #include "sim/config/conform.hpp"
 #include "sim/config/document.hpp"
 #include "sim/config/files.hpp"
+#include "sim/config/node_preset.hpp"
 #include "sim/config/overrides.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/problems.hpp"
@@ -20,21 +21,6 @@
 
 namespace tessera {
 namespace {
-
-// What `hardware` means when it says nothing.
-constexpr const char* default_gpu = "t4";
-
-void add_default_gpu(Node& root) {
-  Entry* hardware = root.find("hardware");
-  if (hardware == nullptr) {
-    root.add("hardware", root.place, mapping_node(root.place));
-    hardware = &root.entries.back();
-  }
-  Node& mapping = hardware->value;
-  if (mapping.is(NodeKind::mapping) && mapping.find("gpu") == nullptr) {
-    mapping.add("gpu", hardware->place, scalar_node(default_gpu, hardware->place));
-  }
-}
 
 bool is_usable_root(const Node& root, Problems& problems) {
   if (root.is(NodeKind::mapping)) {
@@ -49,7 +35,8 @@ bool is_usable_root(const Node& root, Problems& problems) {
   return false;
 }
 
-void read_tree(const Node& root, Scenario& scenario, Problems& problems) {
+void read_tree(Node& root, Scenario& scenario, Problems& problems) {
+  expand_node_preset(root, problems);
   check_structure(root, scenario_shape(), "", problems);
   const std::string directory = scenario.directory;
   (void)read_node(root, scenario, "", {problems, directory});

@@ -177,9 +177,11 @@ json::object mapping_schema(const Shape& shape) {
     add_property(schema["properties"].as_object(), base);
     ways.push_back(json::object{{"required", json::array{base.name}}});
   }
-  ways.push_back(json::object{{"required", schema["required"]}});
-  schema.erase("required");
-  schema["anyOf"] = std::move(ways);
+  if (schema.contains("required")) {
+    ways.push_back(json::object{{"required", schema["required"]}});
+    schema.erase("required");
+    schema["anyOf"] = std::move(ways);
+  }
   return schema;
 }
 

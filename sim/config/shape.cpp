@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/config/described.hpp"
+#include "sim/config/node_preset.hpp"
 #include "sim/config/presets.hpp"
 #include "sim/config/to_node.hpp"
 #include "tessera/config/calibration.hpp"
@@ -179,9 +180,18 @@ const Shape& scenario_shape() {
       return *std::find_if(fields.begin(), fields.end(),
                            [&](const ShapeField& field) { return field.name == name; });
     };
-    field_of(field_of(whole.fields, "hardware").shape.fields, "gpu").required = false;
+    std::vector<ShapeField>& hardware = field_of(whole.fields, "hardware").shape.fields;
+    field_of(hardware, "gpu").required = false;
+    Shape& node = field_of(hardware, "node").shape;
+    node.kind = ShapeKind::enumeration;
+    node.names = node_preset_names();
     return whole;
   }();
+  return shape;
+}
+
+const Shape& hardware_shape() {
+  static const Shape shape = shape_of<HardwareSpec>();
   return shape;
 }
 

@@ -69,9 +69,10 @@ struct ShapeField {
                                            std::string_view name);
 [[nodiscard]] std::vector<std::string> names_of(const std::vector<ShapeField>& fields);
 
-// Of a whole scenario, of a GPU, of a model, of an engine's overheads. Built at the first call;
-// safe from any thread.
+// Of a whole scenario, of a node's hardware, of a GPU, of a model, of an engine's overheads. Built
+// at the first call; safe from any thread.
 [[nodiscard]] const Shape& scenario_shape();
+[[nodiscard]] const Shape& hardware_shape();
 [[nodiscard]] const Shape& gpu_shape();
 [[nodiscard]] const Shape& model_shape();
 [[nodiscard]] const Shape& overheads_shape();

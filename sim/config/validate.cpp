@@ -1,6 +1,7 @@
 #include "sim/config/validate.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <initializer_list>
 #include <string>
 #include <variant>
@@ -27,6 +28,9 @@ class Rules {
     check_contradictions();
     check_combination();
     check_precision();
+    check_parallel();
+    check_pipeline();
+    check_links();
     check_context();
     check_policy();
     check_token_budget();
@@ -59,10 +63,14 @@ class Rules {
 
   void check_contradictions();
   void check_not_modelled();
+  void check_parallel();
+  void check_pipeline();
+  void check_links();
   void check_precision();
   void check_format(std::string_view path, std::string_view format, Flops peak);
   void check_context();
   void check_combination();
+  void check_blocks();
   void check_pool_in_bytes();
   void check_policy();
   void check_token_budget();
@@ -98,8 +106,79 @@ void Rules::check_not_modelled() {
     fault("model", "'" + scenario_.model.name +
                        "' is an encoder, and an encoder does not generate; take a decoder");
   }
-  if (sound({"hardware.count"}) && scenario_.hardware.count > 1) {
-    fault("hardware.count", "several GPUs are not modelled in this version; take 1");
+}
+
+void Rules::check_parallel() {
+  if (!sound({"hardware.count", "engine.parallel", "model", "precision"})) {
+    return;
+  }
+  const ParallelSpec& parallel = scenario_.engine.parallel;
+  const WeightFormat weights = scenario_.precision.weights;
+  for (const std::string& why : why_not_shared(scenario_.model, weights, {parallel.tensor, 1})) {
+    fault("engine.parallel.tensor", why);
+  }
+  for (const std::string& why : why_not_shared(scenario_.model, weights, {1, parallel.pipeline})) {
+    fault("engine.parallel.pipeline", why);
+  }
+  const std::int64_t count = scenario_.hardware.count;
+  const std::string degrees = "tensor (" + std::to_string(parallel.tensor) + ") x pipeline (" +
+                              std::to_string(parallel.pipeline) + ") x replicas (" +
+                              std::to_string(parallel.replicas) + ")";
+  if (parallel.devices() > count) {
+    fault("engine.parallel",
+          degrees + " needs " + std::to_string(parallel.devices()) +
+              " GPUs, and hardware.count is " + std::to_string(count) +
+              "; lower a degree, or set hardware.count: " + std::to_string(parallel.devices()));
+  } else if (parallel.devices() < count && sound({"engine.parallel"})) {
+    problems_.note(place_of(tree_, "hardware"), std::to_string(count - parallel.devices()) +
+                                                    " of " + std::to_string(count) +
+                                                    " GPUs stay idle: " + degrees + " uses " +
+                                                    std::to_string(parallel.devices()));
+  }
+}
+
+template <class... Specs>
+std::vector<std::string> policies_that_fill_pipelines(As<std::variant<Specs...>> /*type*/) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view kind, const PolicyTraits& traits) {
+    if (traits.fills_pipelines) {
+      names.emplace_back(kind);
+    }
+  };
+  (add(Specs::kind, Specs{}.traits()), ...);
+  return names;
+}
+
+void Rules::check_pipeline() {
+  if (!sound({"engine.parallel", "engine.policy"}) || scenario_.engine.parallel.pipeline == 1) {
+    return;
+  }
+  if (!traits_of(scenario_.engine.policy).fills_pipelines) {
+    fault("engine.parallel.pipeline",
+          "the policy '" + std::string(kind_of(scenario_.engine.policy)) +
+              "' has one batch in flight, which leaves all stages but one idle; take " +
+              listed(policies_that_fill_pipelines(As<PolicySpec>{})));
+  }
+  const auto* v1 = std::get_if<VllmV1Spec>(&scenario_.engine.policy);
+  if (v1 != nullptr && v1->async_scheduling) {
+    fault("engine.policy.async_scheduling",
+          "the stages of a pipeline have a batch each, and wait for its tokens; take false");
+  }
+}
+
+void Rules::check_links() {
+  const ParallelSpec& parallel = scenario_.engine.parallel;
+  const bool communicates = parallel.degrees().devices() > 1;
+  if (!sound({"hardware", "engine.parallel"}) || !communicates ||
+      std::holds_alternative<AffineCostSpec>(scenario_.cost)) {
+    return;
+  }
+  const GroupLink link =
+      link_of(scenario_.hardware, {0, parallel.degrees().devices()}, parallel.devices());
+  if (!(link.bytes_per_second > 0.0)) {
+    fault("hardware.link.bandwidth",
+          "the GPUs of an engine communicate, and the bandwidth between them is not known; give "
+          "it, or hardware.gpu.link_measured");
   }
 }
 
@@ -161,14 +240,14 @@ void Rules::check_context() {
 
 void Rules::check_pool_in_bytes() {
   const std::optional<Bytes> pool = scenario_.engine.memory.kv_cache_memory;
-  if (!pool || !sound({"engine.kv_cache", "engine.memory", "model", "precision"})) {
+  if (!pool ||
+      !sound({"engine.kv_cache", "engine.memory", "engine.parallel", "model", "precision"})) {
     return;
   }
   const auto [smallest, fixed] = std::visit(
       [](const auto& named) { return std::pair(named.smallest_pool(), named.fixed_pool()); },
       scenario_.engine.kv_cache);
-  const Bytes least =
-      kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache) * smallest.count();
+  const Bytes least = lead_kv_bytes_per_token(scenario_) * smallest.count();
   if (fixed) {
     fault("engine.memory.kv_cache_memory",
           "the pool has its size from engine.kv_cache.num_blocks; give one of the two");
@@ -179,6 +258,15 @@ void Rules::check_pool_in_bytes() {
   }
 }
 
+void Rules::check_blocks() {
+  const auto* trt = std::get_if<TensorRtLlmKvSpec>(&scenario_.engine.kv_cache);
+  if (sound({"engine.kv_cache"}) && trt != nullptr &&
+      !std::has_single_bit(static_cast<std::uint64_t>(trt->tokens_per_block.count()))) {
+    fault("engine.kv_cache.tokens_per_block",
+          "TensorRT-LLM's blocks are of a power of two, got " + text_of(trt->tokens_per_block));
+  }
+}
+
 void Rules::check_combination() {
   const auto* paged = std::get_if<PagedKvSpec>(&scenario_.engine.kv_cache);
   if (sound({"engine.kv_cache"}) && paged != nullptr && paged->prefix_caching &&
@@ -186,6 +274,7 @@ void Rules::check_combination() {
     fault("engine.kv_cache.prefix_caching",
           "a sequence that owns all its blocks from the start shares none; take reserve: grow");
   }
+  check_blocks();
   check_pool_in_bytes();
   if (!sound({"engine.policy", "engine.kv_cache"})) {
     return;
@@ -213,7 +302,7 @@ struct StepRule {
 StepRule step_rule_of(const PolicySpec& policy) {
   return std::visit(
       [](const auto& spec) -> StepRule {
-        if constexpr (requires { spec.chunked_prefill; }) {
+        if constexpr (requires { spec.chunked_prefill, spec.max_num_batched_tokens; }) {
           return {spec.max_num_batched_tokens, spec.chunked_prefill};
         } else {
           return {};
@@ -223,8 +312,17 @@ StepRule step_rule_of(const PolicySpec& policy) {
 }
 
 void Rules::check_token_budget() {
+  if (!sound({"engine.policy", "engine.max_model_len", "model"})) {
+    return;
+  }
+  const auto whole = traits_of(scenario_.engine.policy).whole_prompts;
+  if (whole && whole->most < scenario_.max_model_len()) {
+    fault(join_path("engine.policy", whole->key),
+          "a step must hold the longest prompt, which is not split: at least max_model_len (" +
+              text_of(scenario_.max_model_len()) + "), got " + text_of(whole->most));
+  }
   const StepRule rule = step_rule_of(scenario_.engine.policy);
-  if (rule.splits_prompts || !sound({"engine.policy", "engine.max_model_len", "model"})) {
+  if (rule.splits_prompts) {
     return;
   }
   const Tokens longest = scenario_.max_model_len();
@@ -247,6 +345,21 @@ void Rules::check_policy() {
     if (old && v0->chunked_prefill) {
       fault("engine.policy.chunked_prefill", "of the versions of vllm_v0 only 0.6 splits prompts");
     }
+  }
+  const auto* trt = std::get_if<TensorRtLlmSpec>(&scenario_.engine.policy);
+  const auto block_size = traits_of(scenario_.engine.kv_cache).block_size;
+  if (trt != nullptr && sound({"engine.kv_cache"}) && trt->enable_chunked_context && block_size &&
+      trt->max_num_tokens < *block_size) {
+    fault("engine.policy.max_num_tokens",
+          "prompts are split at the ends of blocks, so a step must hold one: at least " +
+              text_of(*block_size) + ", got " + text_of(trt->max_num_tokens));
+  }
+  const auto* sglang = std::get_if<SglangSpec>(&scenario_.engine.policy);
+  if (sglang != nullptr && sound({"engine.kv_cache"}) && sglang->chunked_prefill_size &&
+      block_size && *sglang->chunked_prefill_size < *block_size) {
+    fault("engine.policy.chunked_prefill_size",
+          "prompts are split at the ends of pages, so a step must hold one: at least " +
+              text_of(*block_size) + ", got " + text_of(*sglang->chunked_prefill_size));
   }
   const auto* sarathi = std::get_if<SarathiSpec>(&scenario_.engine.policy);
   if (sarathi != nullptr && sarathi->chunk_size < Tokens{sarathi->max_num_seqs}) {
@@ -404,7 +517,7 @@ void Rules::check_memory() {
 }
 
 void Rules::check_pool(const MemoryPlan& plan) {
-  const Bytes per_token = kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache);
+  const Bytes per_token = lead_kv_bytes_per_token(scenario_);
   if (per_token <= Bytes{0}) {
     return;
   }

@@ -13,7 +13,15 @@ PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) 
   const KvTraits kv = traits_of(scenario.engine.kv_cache);
   return {.max_model_len = scenario.max_model_len(),
           .block_size = kv.block_size.value_or(Tokens{1}),
-          .kv_capacity = kv_cache.capacity()};
+          .kv_capacity = kv_cache.capacity(),
+          .stages = scenario.engine.parallel.pipeline};
+}
+
+// A batch for every stage where the policy can fill them.
+std::size_t batches_in_flight(const Scenario& scenario) {
+  const PolicyTraits policy = traits_of(scenario.engine.policy);
+  const std::int64_t stages = scenario.engine.parallel.pipeline;
+  return static_cast<std::size_t>(stages > 1 ? stages : policy.batches_in_flight);
 }
 
 }  // namespace
@@ -21,7 +29,7 @@ PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) 
 KvPool kv_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
   return {.bytes = plan.pool,
-          .bytes_per_token = kv_bytes_per_token(scenario.model, scenario.precision.kv_cache),
+          .bytes_per_token = lead_kv_bytes_per_token(scenario),
           .max_model_len = scenario.max_model_len(),
           .host_bytes = scenario.engine.memory.swap_space,
           .watermark = policy.watermark,
@@ -49,18 +57,18 @@ std::int64_t profile_sequences(const Scenario& scenario) {
   return std::min(traits_of(scenario.engine.policy).max_num_seqs, profile_tokens(scenario).count());
 }
 
-Engine::Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder)
+Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder)
     : id_(id),
       scenario_(scenario),
       recorder_(recorder),
       plan_(plan),
+      device_kv_(plan),
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
-      kv_(make_kv_cache(scenario, plan)),
+      kv_(make_kv_cache(scenario, plan.lead_plan())),
       policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
-      cost_(make_cost_model(scenario)),
-      batches_in_flight_(
-          static_cast<std::size_t>(traits_of(scenario.engine.policy).batches_in_flight)),
+      pipeline_(id, scenario),
+      batches_in_flight_(batches_in_flight(scenario)),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
 }
@@ -146,16 +154,17 @@ void Engine::launch(SimTime now, QueueSizes before) {
   record.engine = id_;
   record.iteration = iterations_++;
   record.scheduled = now;
-  record.start = std::max(now, gpu_free_);
   record.shape = batch.step.shape();
   const bool waits_for_nothing = batch.step.tokens == Tokens{0} && batches_in_flight_ > 1;
-  record.time = waits_for_nothing ? StepTime{} : cost_->step(record.shape);
-  record.end = record.start + record.time.total();
+  const Pipeline::Passage passage =
+      waits_for_nothing ? pipeline_.pass_nothing(now) : pipeline_.pass(record.shape, now);
+  record.start = passage.start;
+  record.end = passage.end;
+  record.time = passage.time;
   batch.of_prefills = time_of_prefills(batch);
   record.before = before;
   record.free_blocks_after_schedule = kv_->free_blocks();
   record.total_blocks = kv_->total_blocks();
-  gpu_free_ = record.end;
 }
 
 // What the step takes longer than if it had only its decodes, and work for them, to do.
@@ -177,7 +186,7 @@ Duration Engine::time_of_prefills(const Batch& batch) {
     decodes.sampled_sequences += counts ? 1 : 0;
   }
   // A measured table need not be monotone: then the prefills took nothing.
-  return std::max(whole - cost_->step(decodes).total(), Duration{});
+  return std::max(whole - pipeline_.time(decodes).total(), Duration{});
 }
 
 void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
@@ -276,7 +285,7 @@ void Engine::reject(const Request& request, SimTime now, EndReason reason) {
 }
 
 void Engine::account(const Sequence& sequence, SimTime now) {
-  const SequenceKvUsage usage = kv_->usage(sequence.kv.id);
+  const SequenceKvUsage usage = device_kv_.of_all_devices(kv_->usage(sequence.kv.id));
   const bool changed = account_.update(sequence.kv.id, usage, now);
   if (changed && wants_request_kv_) {
     recorder_.on_request_kv({.request = sequence.request.id,
@@ -287,26 +296,42 @@ void Engine::account(const Sequence& sequence, SimTime now) {
   }
 }
 
-Bytes Engine::workspace_of(const StepShape& shape) const {
+// Of the oldest batch, which is furthest through the stages.
+Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
-  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences),
-                  plan_.workspace);
+  const Shard shard = shard_of_device(plan_.degrees, static_cast<std::int64_t>(device));
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
+                  plan_.devices[device].workspace);
+}
+
+Bytes Engine::kv_reserved() const {
+  const Bytes reserved = kv_->usage().reserved();
+  return device_kv_.of_all_devices({reserved, reserved}).reserved;
 }
 
 void Engine::report_usage(SimTime now) {
+  const KvUsage kv = kv_->usage();
+  for (std::size_t device = 0; device < plan_.devices.size(); ++device) {
+    report_device(device, kv, now);
+  }
+}
+
+void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
+  const MemoryPlan& plan = plan_.devices[device];
   UsageRecord record;
   record.engine = id_;
+  record.device = static_cast<std::int64_t>(device);
   record.time = now;
   record.queues = policy_->sizes();
   DeviceLedger& ledger = record.ledger;
-  ledger.capacity = plan_.capacity;
-  ledger.driver = plan_.driver;
-  ledger.weights = plan_.weights;
-  ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape) : Bytes{0};
-  ledger.workspace_idle = plan_.workspace - ledger.workspace_used;
-  ledger.outside = plan_.outside;
-  ledger.kv = kv_->usage();
+  ledger.capacity = plan.capacity;
+  ledger.driver = plan.driver;
+  ledger.weights = plan.weights;
+  ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
+  ledger.workspace_idle = plan.workspace - ledger.workspace_used;
+  ledger.outside = plan.outside;
+  ledger.kv = device_kv_.of_device(kv, device);
   ledger.audit();
   recorder_.on_usage(record);
 }

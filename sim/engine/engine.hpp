@@ -1,8 +1,9 @@
 // One serving engine, step by step: a scheduler, a KV cache and a GPU that runs one step after the
 // other. It serves every policy with every KV manager, and is what faster engines must agree with.
 //
-// It goes round schedule → launch → retire, with one batch in flight, or two where scheduling is
-// asynchronous. The oldest step ends at busy_until(), when end_step() samples its tokens.
+// It goes round schedule → launch → retire, with one batch in flight, two where scheduling is
+// asynchronous, or one a stage of a pipeline. The oldest step ends at busy_until(), when end_step()
+// samples its tokens.
 #pragma once
 
 #include <deque>
@@ -10,8 +11,10 @@
 #include <memory>
 #include <vector>
 
+#include "sim/engine/device_kv.hpp"
 #include "sim/engine/kv_account.hpp"
 #include "sim/engine/phase_account.hpp"
+#include "sim/engine/pipeline.hpp"
 #include "sim/engine/sequence_table.hpp"
 #include "sim/engine/serving_engine.hpp"
 #include "tessera/cost/cost_model.hpp"
@@ -24,7 +27,7 @@ namespace tessera {
 
 class Engine final : public ServingEngine {
  public:
-  Engine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
+  Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder);
 
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
   void schedule(SimTime now, SimTime horizon) override;
@@ -33,6 +36,7 @@ class Engine final : public ServingEngine {
   [[nodiscard]] bool busy() const override { return in_flight_.size() > 0; }
   [[nodiscard]] SimTime busy_until() const override { return in_flight_.front().record.end; }
   [[nodiscard]] std::int64_t iterations() const override { return iterations_; }
+  [[nodiscard]] Bytes kv_reserved() const override;
 
  private:
   struct Batch {
@@ -51,24 +55,25 @@ class Engine final : public ServingEngine {
   void reject(const Request& request, SimTime now, EndReason reason);
   void account(const Sequence& sequence, SimTime now);
   void report_usage(SimTime now);
-  [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
+  void report_device(std::size_t device, const KvUsage& kv, SimTime now);
+  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device) const;
 
   EngineId id_;
   const Scenario& scenario_;
   Recorder& recorder_;
-  MemoryPlan plan_;
+  EnginePlan plan_;
+  DeviceKv device_kv_;
   Tokens max_model_len_;
   Tokens profile_tokens_;
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<BatchPolicy> policy_;
-  std::unique_ptr<CostModel> cost_;
+  Pipeline pipeline_;
   SequenceTable sequences_;
   KvAccount account_;
   PhaseAccount phases_;
   std::deque<Batch> in_flight_;      // the oldest in front
   std::vector<Step> spare_steps_;    // their lists keep their memory
   std::size_t batches_in_flight_;    // at the most
-  SimTime gpu_free_;                 // when the last launched step ends
   std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
   std::int64_t iterations_ = 0;

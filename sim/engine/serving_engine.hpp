@@ -37,12 +37,14 @@ class ServingEngine {
   [[nodiscard]] virtual bool busy() const = 0;
   [[nodiscard]] virtual SimTime busy_until() const = 0;
   [[nodiscard]] virtual std::int64_t iterations() const = 0;
+  // Of its KV pools, by all that is decided: what a router may look at.
+  [[nodiscard]] virtual Bytes kv_reserved() const = 0;
 };
 
 // The engine that the scenario asks for with `advance`; one step at a time where its rules or what
 // the recorder wants to know allow no more.
 [[nodiscard]] std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
-                                                         const MemoryPlan& plan,
+                                                         const EnginePlan& plan,
                                                          Recorder& recorder);
 
 }  // namespace tessera

@@ -5,60 +5,142 @@
 #include <deque>
 
 #include "sim/engine/engine.hpp"
+#include "sim/engine/router.hpp"
 #include "sim/engine/serving_engine.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
 namespace {
 
+// An engine of the node, and what has been sent to it.
+struct Replica {
+  std::unique_ptr<ServingEngine> engine;
+  std::deque<Request> inbox;  // sent to it since its last boundary
+};
+
 class Node {
  public:
   Node(const Scenario& scenario, RequestSource& source, Recorder& recorder)
-      : scenario_(scenario), source_(source), recorder_(recorder) {
-    const auto plan = plan_memory(scenario);
-    TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
+      : scenario_(scenario),
+        source_(source),
+        recorder_(recorder),
+        router_(make_router(scenario.engine.parallel.router, scenario.seed)),
+        views_(static_cast<std::size_t>(scenario.engine.parallel.replicas)) {
+    const auto planned = plan_engine(scenario);
+    TESSERA_INVARIANT(std::holds_alternative<EnginePlan>(planned),
                       "a scenario that is simulated fits its device");
-    announce(std::get<MemoryPlan>(plan));
-    engine_ = make_engine(EngineId{0}, scenario, std::get<MemoryPlan>(plan), recorder);
+    const EnginePlan& plan = std::get<EnginePlan>(planned);
+    announce(plan);
+    for (std::size_t i = 0; i < views_.size(); ++i) {
+      replicas_.push_back({make_engine(static_cast<EngineId>(i), scenario, plan, recorder), {}});
+    }
   }
 
-  // At every boundary: what has ended leaves, what has arrived is seen, the next step is decided.
+  // At every boundary: what has ended leaves, what has arrived is sent and seen, the next step is
+  // decided. Engines take their turn in the order of their numbers.
   void run() {
     SimTime now;
     while (true) {
-      if (engine_->busy() && engine_->busy_until() == now) {
-        engine_->end_step(now, [&](const Request& request) { source_.on_end(request, now); });
+      end_steps(now);
+      route_arrivals(now);
+      for (std::size_t i = 0; i < replicas_.size(); ++i) {
+        if (at_boundary_[i]) {
+          begin_steps(i, now);
+        }
       }
-      deliver_arrivals(now);
-      engine_->schedule(now, source_.next_arrival());
-      const SimTime next = engine_->busy() ? engine_->busy_until() : source_.next_arrival();
+      const SimTime next = next_event();
       if (next == SimTime::max()) {
         break;
       }
       TESSERA_INVARIANT(next >= now, "time does not run backwards");
       now = next;
     }
-    recorder_.on_end(
-        {.time = now, .source = source_.counts(), .iterations = engine_->iterations()});
+    std::int64_t iterations = 0;
+    for (const Replica& replica : replicas_) {
+      iterations += replica.engine->iterations();
+    }
+    recorder_.on_end({.time = now, .source = source_.counts(), .iterations = iterations});
   }
 
  private:
-  void deliver_arrivals(SimTime now) {
+  // An engine without work is at a boundary at every moment. What was sent to it during its step is
+  // seen before what arrives now.
+  void end_steps(SimTime now) {
+    at_boundary_.assign(replicas_.size(), false);
+    for (std::size_t i = 0; i < replicas_.size(); ++i) {
+      ServingEngine& engine = *replicas_[i].engine;
+      at_boundary_[i] = !engine.busy() || engine.busy_until() == now;
+      if (engine.busy() && engine.busy_until() == now) {
+        engine.end_step(now, [&](const Request& request) {
+          --views_[i].outstanding;
+          source_.on_end(request, now);
+        });
+        views_[i].kv_reserved = engine.kv_reserved();
+      }
+      if (at_boundary_[i]) {
+        deliver(i, now);
+      }
+    }
+  }
+
+  // Requests are sent when they arrive. One engine need not be woken for them: nobody chooses.
+  void route_arrivals(SimTime now) {
     while (source_.next_arrival() <= now) {
       const Request request = source_.pop();
-      if (!engine_->submit(request, now)) {
+      const std::size_t chosen = replicas_.size() == 1 ? 0 : router_->choose(request, views_);
+      ++views_[chosen].outstanding;
+      replicas_[chosen].inbox.push_back(request);
+      if (at_boundary_[chosen]) {
+        deliver(chosen, now);
+      }
+    }
+  }
+
+  // A rejection may let a closed loop's user send the next request, now.
+  void deliver(std::size_t chosen, SimTime now) {
+    std::deque<Request>& inbox = replicas_[chosen].inbox;
+    while (!inbox.empty()) {
+      const Request request = inbox.front();
+      inbox.pop_front();
+      if (!replicas_[chosen].engine->submit(request, now)) {
+        --views_[chosen].outstanding;
         source_.on_end(request, now);
       }
     }
   }
 
-  void announce(const MemoryPlan& plan) {
-    const auto kv = make_kv_cache(scenario_, plan);
+  void begin_steps(std::size_t i, SimTime now) {
+    replicas_[i].engine->schedule(now, source_.next_arrival());
+    views_[i].kv_reserved = replicas_[i].engine->kv_reserved();
+  }
+
+  [[nodiscard]] SimTime next_event() const {
+    SimTime next = SimTime::max();
+    bool arrivals_are_events = replicas_.size() > 1;
+    for (const Replica& replica : replicas_) {
+      if (replica.engine->busy()) {
+        next = std::min(next, replica.engine->busy_until());
+      } else {
+        arrivals_are_events = true;
+      }
+    }
+    return arrivals_are_events ? std::min(next, source_.next_arrival()) : next;
+  }
+
+  void announce(const EnginePlan& plan) {
+    const auto kv = make_kv_cache(scenario_, plan.lead_plan());
     const Tokens longest = scenario_.max_model_len();
+    Bytes per_token{0};
+    for (std::int64_t device = 0; device < plan.degrees.devices(); ++device) {
+      per_token += kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache,
+                                      shard_of_device(plan.degrees, device));
+    }
     recorder_.on_start(
-        {.engines = 1,
-         .plan = plan,
-         .kv_bytes_per_token = kv_bytes_per_token(scenario_.model, scenario_.precision.kv_cache),
+        {.engines = scenario_.engine.parallel.replicas,
+         .stages = scenario_.engine.parallel.pipeline,
+         .plan = plan.lead_plan(),
+         .devices = plan.devices,
+         .kv_bytes_per_token = per_token,
          .kv_capacity = kv->capacity(),
          .kv_blocks = kv->free_blocks(),
          .max_model_len = longest,
@@ -68,19 +150,42 @@ class Node {
   const Scenario& scenario_;
   RequestSource& source_;
   Recorder& recorder_;
-  std::unique_ptr<ServingEngine> engine_;
+  std::unique_ptr<EngineRouter> router_;
+  std::vector<EngineView> views_;
+  std::vector<Replica> replicas_;
+  std::vector<bool> at_boundary_;  // of the moment that is worked on
 };
+
+PlanRequest plan_request(const Scenario& scenario) {
+  return {.gpu = scenario.hardware.gpu,
+          .model = scenario.model,
+          .precision = scenario.precision,
+          .memory = scenario.engine.memory,
+          .kv_cache = scenario.engine.kv_cache,
+          .profile_tokens = profile_tokens(scenario),
+          .profile_sequences = profile_sequences(scenario),
+          .shard = {.degrees = scenario.engine.parallel.degrees()}};
+}
 
 }  // namespace
 
+std::variant<EnginePlan, DoesNotFit> plan_engine(const Scenario& scenario) {
+  return plan_engine(plan_request(scenario));
+}
+
 std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario) {
-  return plan_memory(PlanRequest{.gpu = scenario.hardware.gpu,
-                                 .model = scenario.model,
-                                 .precision = scenario.precision,
-                                 .memory = scenario.engine.memory,
-                                 .kv_cache = scenario.engine.kv_cache,
-                                 .profile_tokens = profile_tokens(scenario),
-                                 .profile_sequences = profile_sequences(scenario)});
+  const auto engine = plan_engine(scenario);
+  if (const auto* fault = std::get_if<DoesNotFit>(&engine)) {
+    return *fault;
+  }
+  return std::get<EnginePlan>(engine).lead_plan();
+}
+
+Bytes lead_kv_bytes_per_token(const Scenario& scenario) {
+  const EnginePlan shape{scenario.engine.parallel.degrees(), scenario.model.layers,
+                         std::vector<MemoryPlan>(static_cast<std::size_t>(
+                             scenario.engine.parallel.degrees().devices()))};
+  return kv_bytes_per_token(scenario.model, scenario.precision.kv_cache, shape.lead_shard());
 }
 
 void simulate(const Scenario& scenario, RequestSource& source, Recorder& recorder) {

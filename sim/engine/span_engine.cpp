@@ -91,6 +91,9 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] bool busy() const override { return is_busy_; }
   [[nodiscard]] SimTime busy_until() const override { return span_.end; }
   [[nodiscard]] std::int64_t iterations() const override { return iteration_; }
+  [[nodiscard]] Bytes kv_reserved() const override {
+    return pool_.block * (pool_.usable.count() - free_);
+  }
 
  private:
   // What a batch of so many decodes takes before its context is counted.

@@ -1,13 +1,15 @@
 // vLLM's sizing of the KV pool (determine_available_memory of its GPU worker): the engine's share
 // of the device less what the profile run showed to be in use. CUDA graphs are captured afterwards
-// and live outside the share.
+// and live outside the share. TensorRT-LLM's pool is a share of what is free instead.
 #include "tessera/memory/memory_plan.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "tessera/core/contract.hpp"
 #include "tessera/core/time.hpp"
+#include "tessera/memory/kv_cache.hpp"
 #include "tessera/memory/workspace.hpp"
 
 namespace tessera {
@@ -39,20 +41,53 @@ Bytes bytes_or_greatest(Int128 bytes) {
   return Bytes{static_cast<std::int64_t>(bytes < greatest ? bytes : greatest)};
 }
 
+// NCCL's buffers: 4 MiB a channel and peer, two channels over PCIe. The peers are those of the
+// tensor-parallel group and the neighbours in the pipeline.
+Bytes communication_bytes(const Shard& shard) {
+  constexpr Bytes a_peer{2 * std::int64_t{4} << 20};
+  const std::int64_t neighbours =
+      (shard.is_first_stage() ? 0 : 1) + (shard.is_last_stage() ? 0 : 1);
+  return a_peer * (shard.degrees.tensor - 1 + neighbours);
+}
+
+Bytes in_proportion(Bytes bytes, std::int64_t part, std::int64_t whole) {
+  return Bytes{static_cast<std::int64_t>(Int128{bytes.count()} * part / whole)};
+}
+
+// Every device's pool in proportion to its layers, as large as the least of them allows.
+void level_pools(EnginePlan& engine) {
+  const std::int64_t most = engine.layers_of(engine.lead());
+  Bytes least = Bytes::max();
+  for (std::size_t device = 0; device < engine.devices.size(); ++device) {
+    least =
+        std::min(least, in_proportion(engine.devices[device].pool, most, engine.layers_of(device)));
+  }
+  for (std::size_t device = 0; device < engine.devices.size(); ++device) {
+    MemoryPlan& plan = engine.devices[device];
+    const Bytes pool = in_proportion(least, engine.layers_of(device), most);
+    plan.outside += plan.pool - pool;
+    plan.pool = pool;
+  }
+}
+
 }  // namespace
 
 std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
   MemoryPlan plan;
   plan.capacity = request.gpu.memory;
-  plan.driver = request.gpu.context_memory;
-  plan.weights = weight_bytes(request.model, request.precision.weights);
+  plan.driver = request.gpu.context_memory + communication_bytes(request.shard);
+  plan.weights = weight_bytes(request.model, request.precision.weights, request.shard);
   plan.workspace = workspace_bytes(request.model, request.precision, request.profile_tokens,
-                                   request.profile_sequences);
-  const Bytes available = share_of(plan.capacity, request.memory.utilization) - plan.driver -
-                          plan.weights - plan.workspace;
+                                   request.profile_sequences, request.shard);
+  const Bytes others = plan.driver + plan.weights + plan.workspace;
+  const auto share = traits_of(request.kv_cache).share_of_free;
+  const Bytes available = share && others < plan.capacity
+                              ? share_of(plan.capacity - others, *share)
+                              : share_of(plan.capacity, request.memory.utilization) - others;
 
   const PoolRule rule = pool_rule(request.kv_cache);
-  const Bytes per_token = kv_bytes_per_token(request.model, request.precision.kv_cache);
+  const Bytes per_token =
+      kv_bytes_per_token(request.model, request.precision.kv_cache, request.shard);
   // Blocks by the billion may ask for more than a 64-bit number of bytes.
   const Bytes asked = request.memory.kv_cache_memory.value_or(Bytes{0});
   const Int128 needed =
@@ -66,6 +101,46 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
                          : request.memory.kv_cache_memory.value_or(available);
   plan.outside = plan.capacity - plan.driver - plan.weights - plan.workspace - plan.pool;
   return plan;
+}
+
+std::size_t EnginePlan::lead() const {
+  std::size_t most = 0;
+  for (std::size_t device = 1; device < devices.size(); ++device) {
+    most = layers_of(device) > layers_of(most) ? device : most;
+  }
+  return most;
+}
+
+std::int64_t EnginePlan::layers_of(std::size_t device) const {
+  const std::int64_t stage = static_cast<std::int64_t>(device) / degrees.tensor;
+  return layers_of_stage(layers, degrees.pipeline, stage);
+}
+
+Shard EnginePlan::lead_shard() const {
+  return shard_of_device(degrees, static_cast<std::int64_t>(lead()));
+}
+
+std::variant<EnginePlan, DoesNotFit> plan_engine(const PlanRequest& request) {
+  EnginePlan engine{request.shard.degrees, request.model.layers, {}};
+  std::optional<DoesNotFit> worst;
+  for (std::int64_t device = 0; device < engine.degrees.devices(); ++device) {
+    PlanRequest own = request;
+    own.shard = shard_of_device(engine.degrees, device);
+    const auto plan = plan_memory(own);
+    if (const auto* fault = std::get_if<DoesNotFit>(&plan)) {
+      if (!worst || fault->missing > worst->missing) {
+        worst = *fault;
+        worst->device = device;
+      }
+    } else {
+      engine.devices.push_back(std::get<MemoryPlan>(plan));
+    }
+  }
+  if (worst) {
+    return *worst;
+  }
+  level_pools(engine);
+  return engine;
 }
 
 }  // namespace tessera

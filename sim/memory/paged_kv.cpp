@@ -5,240 +5,11 @@
 //
 // An admission must leave the watermark's blocks free when others are running; growth need not.
 // Block 0 is vLLM's null block, a placeholder that no sequence owns.
-#include <algorithm>
-#include <map>
-#include <vector>
-
-#include "sim/memory/block_queue.hpp"
-#include "sim/memory/paged_layout.hpp"
+#include "sim/memory/block_kv.hpp"
 #include "sim/memory/prefix_caching_kv.hpp"
-#include "sim/memory/row_table.hpp"
 #include "tessera/core/contract.hpp"
-#include "tessera/memory/kv_cache.hpp"
 
 namespace tessera {
-namespace {
-
-class PagedKv final : public KvCache {
- public:
-  PagedKv(const PagedKvSpec& spec, const KvPool& pool)
-      : layout_(paged_layout(spec, pool)),
-        bytes_per_token_(pool.bytes_per_token),
-        block_size_(spec.block_size),
-        watermark_(watermark_blocks(spec, pool, layout_)),
-        watermark_always_(pool.watermark_always && spec.reserve == BlockReserve::grow),
-        queue_(first_block(layout_), end_block(layout_)),
-        host_free_(pool.host_bytes / layout_.block) {
-    if (spec.reserve == BlockReserve::max_model_len) {
-      blocks_for_life_ = blocks_of(pool.max_model_len);
-    }
-  }
-
-  [[nodiscard]] Bytes pool() const override { return layout_.pool; }
-
-  [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const override {
-    const Tokens entries = sequence.final_entries();
-    if (!fits_reservation(entries) || blocks_to_hold(entries) > usable()) {
-      return false;
-    }
-    if (!watermark_always_) {
-      return true;
-    }
-    // Preempted late, it must be admitted with all its entries; its last decode wants a free block.
-    const bool decodes = sequence.output > Tokens{1};
-    const Blocks before_last = blocks_to_hold(entries - Tokens{decodes ? 1 : 0});
-    return blocks_to_hold(entries) + watermark_ <= usable() &&
-           before_last + Blocks{decodes ? 1 : 0} <= usable();
-  }
-
-  [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const override {
-    const Tokens entries = prompt + output - Tokens{1};
-    return fits_reservation(entries) ? usable() / std::max(blocks_to_hold(entries), Blocks{1}) : 0;
-  }
-
-  [[nodiscard]] Tokens capacity() const override { return block_size_ * usable().count(); }
-
-  [[nodiscard]] Tokens cached_prefix(const KvSequence& /*sequence*/,
-                                     Tokens /*known*/) const override {
-    return Tokens{0};
-  }
-
-  [[nodiscard]] Grant could_admit(const KvSequence& /*sequence*/,
-                                  const Admission& admission) const override {
-    const Tokens most = std::max(admission.entries, admission.must_fit);
-    const Blocks needed = blocks_to_hold(most);
-    if (needed > usable() || !fits_reservation(most)) {
-      return Grant::never;
-    }
-    const Blocks kept_free = admission.watermark_applies ? watermark_ : Blocks{0};
-    return needed + kept_free > queue_.size() ? Grant::later : Grant::ok;
-  }
-
-  Grant admit(const KvSequence& sequence, const Admission& admission, KvWork& /*work*/) override {
-    const Grant grant = could_admit(sequence, admission);
-    if (grant != Grant::ok) {
-      return grant;
-    }
-    const Blocks granted = blocks_to_hold(admission.entries);
-    rows_.open(sequence, block_size_ * granted.count());
-    chains_.resize(rows_.size());
-    take(chains_[index_of(sequence.id)], granted);
-    return Grant::ok;
-  }
-
-  Grant extend(SequenceId id, Tokens entries, KvWork& /*work*/) override {
-    if (entries <= rows_.row(id).reserved) {
-      return Grant::ok;
-    }
-    const Blocks needed = blocks_of(entries);
-    if (blocks_for_life_ || needed > usable()) {
-      return Grant::never;
-    }
-    BlockChain& chain = chains_[index_of(id)];
-    const Blocks more = needed - chain.size;
-    if (more > queue_.size()) {
-      return Grant::later;
-    }
-    take(chain, more);
-    rows_.grow(id, block_size_ * needed.count());
-    return Grant::ok;
-  }
-
-  // Nothing is shared.
-  void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
-
-  void write(SequenceId id, Tokens entries) override { rows_.write(id, entries); }
-
-  void end_of_sequence(SequenceId id) override { rows_.end(id); }
-
-  void release(SequenceId id) override {
-    if (rows_.holds(id)) {
-      rows_.close(id);
-      queue_.give_back(chains_[index_of(id)]);
-      return;
-    }
-    const auto swapped = swapped_.find(id);
-    TESSERA_INVARIANT(swapped != swapped_.end(), "who is released holds KV");
-    host_free_ += blocks_of(swapped->second.reserved);
-    swapped_.erase(swapped);
-  }
-
-  Grant swap_out(SequenceId id, KvWork& work) override {
-    const Blocks blocks = chains_[index_of(id)].size;
-    if (blocks > host_free_) {
-      return Grant::later;
-    }
-    swapped_.emplace(id, rows_.row(id));
-    rows_.close(id);
-    queue_.give_back(chains_[index_of(id)]);
-    host_free_ -= blocks;
-    work.swapped_out += layout_.block * blocks.count();
-    return Grant::ok;
-  }
-
-  // vLLM v0 asks for the full blocks and one for the next token; what a partly filled block needs
-  // beside them is left to the watermark.
-  Grant swap_in(SequenceId id, KvWork& work) override {
-    const auto swapped = swapped_.find(id);
-    TESSERA_INVARIANT(swapped != swapped_.end(), "who is swapped in was swapped out");
-    const Row& row = swapped->second;
-    const Blocks blocks = blocks_of(row.reserved);
-    const Blocks asked = Blocks{row.written / block_size_} + Blocks{1};
-    if (std::max(asked + watermark_, blocks) > queue_.size()) {
-      return Grant::later;
-    }
-    rows_.restore(id, row);
-    take(chains_[index_of(id)], blocks);
-    host_free_ += blocks;
-    swapped_.erase(swapped);
-    work.swapped_in += layout_.block * blocks.count();
-    return Grant::ok;
-  }
-
-  // Any free block serves any sequence, so no request waits for a place.
-  void set_head_of_queue(std::optional<KvSequence> /*head*/) override {}
-
-  [[nodiscard]] KvUsage usage() const override {
-    KvUsage usage = usage_of(rows_.totals(), bytes_per_token_);
-    const Blocks guarded = std::min(watermark_, queue_.size());
-    usage.withheld = tail_of(layout_) + layout_.block * (layout_.null_blocks + guarded).count();
-    usage.free_usable = layout_.block * (queue_.size() - guarded).count();
-    // The unit of a grant is a block: free blocks are as good as one run of them.
-    usage.largest_free = usage.free_usable;
-    return usage;
-  }
-
-  [[nodiscard]] SequenceKvUsage usage(SequenceId id) const override {
-    if (!rows_.holds(id)) {
-      return {};
-    }
-    const Row& row = rows_.row(id);
-    return {.written = bytes_per_token_ * row.cells().live.count(),
-            .reserved = bytes_per_token_ * row.reserved.count()};
-  }
-
-  [[nodiscard]] std::optional<Blocks> free_blocks() const override { return queue_.size(); }
-  [[nodiscard]] std::optional<Blocks> total_blocks() const override { return layout_.total; }
-
-  void audit() const override {
-    rows_.audit();
-    std::vector<bool> seen(static_cast<std::size_t>(layout_.total.count()), false);
-    mark(queue_.in_order(), seen);
-    for (std::uint32_t i = 0; i < rows_.size(); ++i) {
-      const BlockChain& chain = chains_[i];
-      const Tokens cells = block_size_ * chain.size.count();
-      TESSERA_INVARIANT(
-          cells == (rows_.holds(SequenceId{i}) ? rows_.row(SequenceId{i}).reserved : Tokens{0}),
-          "a row's cells are those of its blocks");
-      mark(queue_.in_order(chain), seen);
-    }
-    const auto owned = Blocks{std::count(seen.begin(), seen.end(), true)};
-    TESSERA_INVARIANT(owned == usable(), "every block is free or owned");
-    TESSERA_INVARIANT(usage().total() == pool(), "the classes sum to the pool");
-  }
-
- private:
-  static void mark(const std::vector<BlockId>& blocks, std::vector<bool>& seen) {
-    for (const BlockId block : blocks) {
-      const auto at = static_cast<std::size_t>(block);
-      TESSERA_INVARIANT(at < seen.size() && !seen[at], "a block has one owner");
-      seen[at] = true;
-    }
-  }
-
-  void take(BlockChain& chain, Blocks count) {
-    for (Blocks taken{0}; taken < count; ++taken) {
-      queue_.take(chain);
-    }
-  }
-
-  // Blocks that sequences can own.
-  [[nodiscard]] Blocks usable() const { return layout_.total - layout_.null_blocks; }
-  [[nodiscard]] Blocks blocks_of(Tokens entries) const {
-    return Blocks{divide_up(entries, block_size_)};
-  }
-  // What a sequence owns when it has room for `entries`.
-  [[nodiscard]] Blocks blocks_to_hold(Tokens entries) const {
-    return blocks_for_life_ ? *blocks_for_life_ : blocks_of(entries);
-  }
-  [[nodiscard]] bool fits_reservation(Tokens entries) const {
-    return !blocks_for_life_ || entries <= block_size_ * blocks_for_life_->count();
-  }
-
-  PagedLayout layout_;
-  Bytes bytes_per_token_;
-  Tokens block_size_;
-  Blocks watermark_;
-  bool watermark_always_;
-  std::optional<Blocks> blocks_for_life_;  // of every sequence; nothing where they grow
-  BlockQueue queue_;
-  RowTable rows_;
-  std::vector<BlockChain> chains_;     // by sequence id
-  std::map<SequenceId, Row> swapped_;  // whose KV is in host memory
-  Blocks host_free_;
-};
-
-}  // namespace
 
 std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool) {
   TESSERA_INVARIANT(pool.bytes_per_token > Bytes{0}, "a token's KV takes memory");
@@ -246,7 +17,15 @@ std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& po
   if (spec.prefix_caching) {
     return make_prefix_caching_kv(spec, pool);
   }
-  return std::make_unique<PagedKv>(spec, pool);
+  const bool grows = spec.reserve == BlockReserve::grow;
+  const PagedLayout layout = paged_layout(spec, pool);
+  return make_block_kv({.layout = layout,
+                        .block_size = spec.block_size,
+                        .grant = grows ? BlockGrant::as_it_grows : BlockGrant::longest_context,
+                        .watermark = watermark_blocks(spec, pool, layout),
+                        .watermark_always = pool.watermark_always && grows,
+                        .swaps = true},
+                       pool);
 }
 
 }  // namespace tessera

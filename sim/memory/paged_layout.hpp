@@ -13,6 +13,10 @@ struct PagedLayout {
   Blocks null_blocks{0};  // vLLM's block 0, a placeholder that no sequence owns
 };
 
+// Cuts `pool`, or as many blocks as are asked for, into blocks of which the first `null_blocks` are
+// kept back.
+[[nodiscard]] PagedLayout paged_layout(Tokens block_size, std::optional<Blocks> num_blocks,
+                                       Blocks null_blocks, const KvPool& pool);
 [[nodiscard]] PagedLayout paged_layout(const PagedKvSpec& spec, const KvPool& pool);
 
 // Blocks that an admission leaves free: the fraction of all, rounded down.

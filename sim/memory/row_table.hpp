@@ -112,6 +112,18 @@ class RowTable {
     totals_ += row.cells();
   }
 
+  // The first `cells` of a row without padding, which have been written, are somebody else's now.
+  void hand_over(SequenceId id, Tokens cells) {
+    Row& row = held(id);
+    TESSERA_INVARIANT(row.padding == Tokens{0} && !row.has_ended && cells <= row.written,
+                      "a living row's entries are handed over");
+    totals_ -= row.cells();
+    row.reserved -= cells;
+    row.written -= cells;
+    row.final_entries -= cells;
+    totals_ += row.cells();
+  }
+
   void end(SequenceId id) {
     Row& row = held(id);
     TESSERA_INVARIANT(!row.has_ended, "a sequence ends once");

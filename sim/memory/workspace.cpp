@@ -40,15 +40,30 @@ Bytes sampling_bytes(const ModelSpec& model, Bytes number, std::int64_t sequence
   return (number + fp32_logits + probabilities + sorted) * (sequences * model.vocabulary);
 }
 
+Bytes logits_bytes(const ModelSpec& model, Bytes number, std::int64_t sequences,
+                   const Shard& shard) {
+  if (!shard.is_last_stage()) {
+    return Bytes{0};
+  }
+  if (shard.rank == 0) {
+    return sampling_bytes(model, number, sequences);
+  }
+  const bool has_logits = model.kind == ModelKind::decoder;
+  return has_logits ? number * (sequences * model_of_shard(model, shard).vocabulary) : Bytes{0};
+}
+
 }  // namespace
 
 Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
-                      std::int64_t sequences) {
+                      std::int64_t sequences, const Shard& shard) {
   TESSERA_INVARIANT(tokens >= Tokens{0} && sequences >= 0, "a step's shape is not negative");
   const Bytes number = activation_bytes(precision.compute);
-  return cublas_workspace +
-         std::max({attention_bytes(model, number, tokens), mlp_bytes(model, number, tokens),
-                   sampling_bytes(model, number, sequences)});
+  const auto layer_bytes = [&](const ModelSpec& part) {
+    return std::max(attention_bytes(part, number, tokens), mlp_bytes(part, number, tokens));
+  };
+  const bool is_whole = shard.degrees.tensor == 1;
+  const Bytes layer = is_whole ? layer_bytes(model) : layer_bytes(model_of_shard(model, shard));
+  return cublas_workspace + std::max(layer, logits_bytes(model, number, sequences, shard));
 }
 
 }  // namespace tessera

@@ -82,7 +82,8 @@ void RunRecorder::State::open_files() {
     trace.emplace(folder->staging(), node.engines);
   }
   if (output.memory) {
-    memory.emplace(output.memory->every, node.engines);
+    memory.emplace(output.memory->every,
+                   node.engines * static_cast<std::int64_t>(node.devices.size()));
   }
   if (output.timeseries) {
     throughput.emplace(output.timeseries->every, node.engines);

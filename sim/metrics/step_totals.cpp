@@ -14,7 +14,7 @@ StepTokens StepTotals::add(const StepRecord& record) {
   time_.memory += record.time.memory;
   time_.overhead += record.time.overhead;
   time_.link += record.time.link;
-  busy_ += record.end - record.start;
+  busy_ += record.time.total();  // of all stages
   preemptions_ += static_cast<std::int64_t>(record.step->preempted.size());
 
   StepTokens tokens;

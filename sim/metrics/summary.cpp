@@ -120,7 +120,13 @@ void add_memory(Cells& cells, const Measured& measured) {
   const Duration duration = measured.end.time.since_start();
   const Int128 time = duration.picoseconds();
   const Int128 held = usage.wasted() + usage.class_integral(class_index("kv_live"));
-  cells.count("kv_pool_bytes", node.plan.pool.count() * node.engines);
+  Bytes pool{0};
+  Bytes capacity{0};
+  for (const MemoryPlan& device : node.devices) {
+    pool += device.pool;
+    capacity += device.capacity;
+  }
+  cells.count("kv_pool_bytes", pool.count() * node.engines);
   std::string blocks;
   if (node.kv_blocks) {
     append_integer(blocks, node.kv_blocks->count() * node.engines);
@@ -136,7 +142,7 @@ void add_memory(Cells& cells, const Measured& measured) {
              ratio_text(usage.class_integral(class_index("kv_live")), usage.pool()));
   cells.text("external_fragmentation",
              ratio_text(usage.free() - usage.largest_free(), usage.free()));
-  cells.count("capacity_bytes", node.plan.capacity.count() * node.engines);
+  cells.count("capacity_bytes", capacity.count() * node.engines);
   const bool has_means = time > 0;
   const auto means =
       has_means ? mean_classes(usage, duration) : std::array<Bytes, DeviceLedger::num_classes>{};
@@ -166,7 +172,8 @@ void add_bounds(Cells& cells, const Measured& measured) {
                ratio_text(times[i], parts.total().picoseconds()));
   }
   cells.text("bound", std::string(largest(times, EnumNames<Bound>::names)));
-  const Int128 engine_time = measured.end.time.since_start().picoseconds() * measured.node.engines;
+  const Int128 engine_time =
+      measured.end.time.since_start().picoseconds() * measured.node.engines * measured.node.stages;
   cells.text("gpu_busy", ratio_text(measured.steps.busy().picoseconds(), engine_time));
   std::array<Int128, num_limits> limits{};
   for (std::size_t i = 0; i < num_limits; ++i) {

@@ -25,7 +25,7 @@ std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cac
     return policy_name +
            " never takes memory back, so it needs a KV manager that reserves at admission, which " +
            kv_name +
-           " does not; take kv_cache {kind: contiguous}, or {kind: paged, reserve: "
+           " does not; take kv_cache {kind: contiguous}, {kind: tgi} or {kind: paged, reserve: "
            "max_model_len}, or the policy vllm_v1";
   }
   if (asks.counts_tokens && offers.block_size != Tokens{1}) {
@@ -36,12 +36,12 @@ std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cac
       (!offers.block_size || offers.reserves_at_admission)) {
     return policy_name + " plans how sequences grow in the free KV blocks, but " + kv_name +
            " has no blocks or gives a sequence all of them at once; take kv_cache {kind: paged}, "
-           "or "
-           "the policy orca";
+           "or the policy orca";
   }
   if (offers.caches_prefixes && !asks.uses_cached_prefixes) {
     return policy_name + " does not look for cached prefixes, which " + kv_name +
-           " keeps; take prefix_caching: false, or the policy vllm_v1";
+           " keeps; take kv_cache {kind: paged, prefix_caching: false}, or the policy vllm_v1 or "
+           "sglang";
   }
   if (asks.swaps && !offers.swaps) {
     return policy_name + " with preemption: swap moves KV to host memory, which " + kv_name +

@@ -10,16 +10,18 @@ namespace {
 
 class ReservingBatch final : public BatchPolicy {
  public:
-  ReservingBatch(std::int64_t max_num_seqs, Joining joining)
-      : max_num_seqs_(static_cast<std::size_t>(max_num_seqs)), joining_(joining) {}
+  ReservingBatch(std::int64_t max_num_seqs, Joining joining, std::int64_t stages)
+      : max_num_seqs_(max_num_seqs),
+        max_running_(static_cast<std::size_t>(max_num_seqs * stages)),
+        joining_(joining) {}
 
   void enqueue(Sequence& sequence) override { waiting_.push_back(&sequence); }
 
   void schedule(StepBuilder& builder) override {
     const bool admits = joining_ == Joining::at_every_step || running_.empty();
-    decode_all(builder);
+    const std::int64_t decodes = decode_all(builder);
     if (admits) {
-      admit_whole_prompts(builder);
+      admit_whole_prompts(builder, max_num_seqs_ - decodes);
     }
   }
 
@@ -38,15 +40,22 @@ class ReservingBatch final : public BatchPolicy {
   }
 
  private:
-  void decode_all(StepBuilder& builder) {
+  // All that no other step computes, as many as a step takes. Returns how many.
+  std::int64_t decode_all(StepBuilder& builder) {
+    std::int64_t scheduled = 0;
     for (Sequence* sequence : running_) {
+      if (sequence->in_flight > Tokens{0} || scheduled == max_num_seqs_) {
+        continue;
+      }
+      ++scheduled;
       const Grant grant = builder.schedule(*sequence, sequence->remaining());
       TESSERA_INVARIANT(grant == Grant::ok, "a reservation holds its sequence to the end");
     }
+    return scheduled;
   }
 
-  void admit_whole_prompts(StepBuilder& builder) {
-    while (!waiting_.empty() && running_.size() < max_num_seqs_) {
+  void admit_whole_prompts(StepBuilder& builder, std::int64_t room) {
+    for (; !waiting_.empty() && room > 0 && running_.size() < max_running_; --room) {
       Sequence& sequence = *waiting_.front();
       const StepBuilder::Terms terms{.tokens = sequence.known(), .must_fit = sequence.known()};
       if (builder.admit(sequence, terms) != Grant::ok) {
@@ -57,7 +66,8 @@ class ReservingBatch final : public BatchPolicy {
     }
   }
 
-  std::size_t max_num_seqs_;
+  std::int64_t max_num_seqs_;  // of a step
+  std::size_t max_running_;    // of the steps of all stages
   Joining joining_;
   std::vector<Sequence*> running_;
   std::deque<Sequence*> waiting_;
@@ -65,8 +75,9 @@ class ReservingBatch final : public BatchPolicy {
 
 }  // namespace
 
-std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs, Joining joining) {
-  return std::make_unique<ReservingBatch>(max_num_seqs, joining);
+std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs, Joining joining,
+                                                  std::int64_t stages) {
+  return std::make_unique<ReservingBatch>(max_num_seqs, joining, stages);
 }
 
 }  // namespace tessera

@@ -12,7 +12,9 @@ namespace tessera {
 // When waiting sequences are admitted.
 enum class Joining { at_every_step, when_nobody_runs };
 
+// `max_num_seqs` of a step; `stages` of a pipeline, each of which can have a step.
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs,
-                                                                Joining joining);
+                                                                Joining joining,
+                                                                std::int64_t stages = 1);
 
 }  // namespace tessera

@@ -56,7 +56,7 @@ class Static final : public BatchPolicy {
 
   // The most requests from the head of the queue whose padded rows fit the context and the pool,
   // which is empty between batches.
-  [[nodiscard]] BatchSize next_batch(const StepBuilder& builder) const {
+  [[nodiscard]] BatchSize next_batch(StepBuilder& builder) const {
     BatchSize batch;
     for (const Sequence* sequence : waiting_) {
       const BatchSize larger{batch.rows + 1, std::max(batch.prompt, sequence->known()),
@@ -65,7 +65,8 @@ class Static final : public BatchPolicy {
       const bool fits = larger.rows <= max_num_seqs_ &&
                         larger.prompt + larger.output <= max_model_len_ &&
                         builder.sequences_that_fit(larger.prompt, larger.output) >=
-                            static_cast<std::int64_t>(larger.rows);
+                            static_cast<std::int64_t>(larger.rows) &&
+                        rows_fit(builder, larger);
       if (!fits && !alone) {
         break;
       }
@@ -74,15 +75,28 @@ class Static final : public BatchPolicy {
     return batch;
   }
 
+  [[nodiscard]] static StepBuilder::Terms terms_of(const Sequence& sequence,
+                                                   const BatchSize& batch) {
+    return {.tokens = sequence.known(),
+            .must_fit = sequence.known(),
+            .left_padding = batch.prompt - sequence.known(),
+            .trailing_padding = batch.output - sequence.output};
+  }
+
+  // Managers that reserve by what a request may generate need more than its row will fill.
+  [[nodiscard]] bool rows_fit(StepBuilder& builder, const BatchSize& batch) const {
+    std::vector<StepBuilder::Candidate> rows;
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      rows.push_back({waiting_[row], terms_of(*waiting_[row], batch)});
+    }
+    return builder.could_admit_together(rows) == batch.rows;
+  }
+
   void form_batch(StepBuilder& builder) {
     const BatchSize batch = next_batch(builder);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       Sequence& sequence = *waiting_.front();
-      const StepBuilder::Terms terms{.tokens = sequence.known(),
-                                     .must_fit = sequence.known(),
-                                     .left_padding = batch.prompt - sequence.known(),
-                                     .trailing_padding = batch.output - sequence.output};
-      const Grant grant = builder.admit(sequence, terms);
+      const Grant grant = builder.admit(sequence, terms_of(sequence, batch));
       TESSERA_INVARIANT(grant == Grant::ok, "a static batch that fits is admitted whole");
       waiting_.pop_front();
       rows_.push_back(&sequence);

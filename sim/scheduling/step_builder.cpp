@@ -83,6 +83,26 @@ bool StepBuilder::could_admit(const Sequence& sequence, const Terms& terms) {
   return fits;
 }
 
+std::size_t StepBuilder::could_admit_together(std::span<const Candidate> waiting) {
+  std::size_t admitted = 0;
+  KvWork none;
+  while (admitted < waiting.size()) {
+    const Candidate& next = waiting[admitted];
+    KvSequence kv = next.sequence->kv;
+    kv.left_padding = next.terms.left_padding;
+    kv.trailing_padding = next.terms.trailing_padding;
+    if (kv_.admit(kv, admission_of(*next.sequence, next.terms), none) != Grant::ok) {
+      step_.memory_refused = true;
+      break;
+    }
+    ++admitted;
+  }
+  for (std::size_t i = admitted; i > 0; --i) {
+    kv_.release(waiting[i - 1].sequence->kv.id);
+  }
+  return admitted;
+}
+
 void StepBuilder::schedule_dead_row(Sequence& sequence) {
   TESSERA_INVARIANT(sequence.finished(), "a dead row's sequence has ended");
   add_entry(sequence, Tokens{1}, EntryKind::dead_row);

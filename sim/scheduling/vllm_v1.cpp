@@ -15,7 +15,10 @@ namespace {
 class VllmV1 final : public BatchPolicy {
  public:
   VllmV1(const VllmV1Spec& spec, const PolicyContext& context)
-      : spec_(spec), max_model_len_(context.max_model_len), waiting_(spec.order) {}
+      : spec_(spec),
+        max_model_len_(context.max_model_len),
+        stages_(context.stages),
+        waiting_(spec.order) {}
 
   void enqueue(Sequence& sequence) override { waiting_.append(sequence); }
 
@@ -52,6 +55,11 @@ class VllmV1 final : public BatchPolicy {
   }
 
  private:
+  // A pipeline's first stage cannot compute a token that the last one has not sampled.
+  [[nodiscard]] bool waits_for_its_token(const Sequence& sequence) const {
+    return stages_ > 1 && sequence.in_flight > Tokens{0};
+  }
+
   // A long prompt's share of one step.
   [[nodiscard]] Tokens below_threshold(Tokens tokens) const {
     const Tokens threshold = spec_.long_prefill_token_threshold;
@@ -61,7 +69,7 @@ class VllmV1 final : public BatchPolicy {
   void schedule_running(StepBuilder& builder, Tokens& budget) {
     for (std::size_t i = 0; i < running_.size() && budget > Tokens{0}; ++i) {
       Sequence& sequence = *running_[i];
-      if (sequence.last_token_in_flight()) {
+      if (sequence.last_token_in_flight() || waits_for_its_token(sequence)) {
         continue;
       }
       const Tokens tokens = std::min({below_threshold(sequence.remaining()), budget,
@@ -146,6 +154,7 @@ class VllmV1 final : public BatchPolicy {
 
   VllmV1Spec spec_;
   Tokens max_model_len_;
+  std::int64_t stages_;
   std::vector<Sequence*> running_;  // in order of admission
   VllmV1Queue waiting_;
 };

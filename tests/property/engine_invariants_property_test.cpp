@@ -108,6 +108,20 @@ class Invariants final : public Recorder {
   std::int64_t ended_preemptions_ = 0;
 };
 
+// Whoever is new to the registry takes part with its default settings.
+template <class... Specs>
+void add_missing_kinds(std::vector<std::variant<Specs...>>& specs) {
+  const auto add = [&]<class Spec>(const Spec& spec) {
+    const bool present = std::any_of(specs.begin(), specs.end(), [](const auto& other) {
+      return std::holds_alternative<Spec>(other);
+    });
+    if (!present) {
+      specs.emplace_back(spec);
+    }
+  };
+  (add(Specs{}), ...);
+}
+
 // One spec of every alternative, with the settings that matter varied.
 std::vector<PolicySpec> policies() {
   std::vector<PolicySpec> specs;
@@ -131,7 +145,37 @@ std::vector<PolicySpec> policies() {
     specs.emplace_back(StaticSpec{.max_num_seqs = limit});
     specs.emplace_back(OrcaSpec{.max_num_seqs = limit});
     specs.emplace_back(FasterTransformerSpec{.max_num_seqs = limit});
+    specs.emplace_back(
+        FastGenSpec{.max_ragged_sequence_count = limit, .max_ragged_batch_size = Tokens{48}});
+    specs.emplace_back(LightLlmSpec{.running_max_req_size = limit});
+    specs.emplace_back(LightLlmSpec{.running_max_req_size = limit,
+                                    .router_token_ratio = 0.9,
+                                    .router_max_new_token_len = Tokens{8},
+                                    .router_max_wait_tokens = 3});
+    specs.emplace_back(SglangSpec{.max_running_requests = limit,
+                                  .chunked_prefill_size = Tokens{48},
+                                  .schedule_conservativeness = 0.2});
+    specs.emplace_back(SglangSpec{.schedule_policy = SglangOrder::fcfs,
+                                  .max_running_requests = limit,
+                                  .chunked_prefill_size = std::nullopt});
+    for (const CapacityPolicy capacity :
+         {CapacityPolicy::guaranteed_no_evict, CapacityPolicy::max_utilization,
+          CapacityPolicy::static_batch}) {
+      specs.emplace_back(TensorRtLlmSpec{.capacity_scheduler_policy = capacity,
+                                         .max_batch_size = limit,
+                                         .max_num_tokens = Tokens{48}});
+    }
+    specs.emplace_back(TensorRtLlmSpec{.capacity_scheduler_policy = CapacityPolicy::max_utilization,
+                                       .max_batch_size = limit,
+                                       .max_num_tokens = Tokens{256},
+                                       .enable_chunked_context = false});
+    specs.emplace_back(TgiSpec{.max_batch_size = limit, .max_waiting_tokens = 5});
+    specs.emplace_back(TgiSpec{.max_batch_size = limit,
+                               .max_batch_prefill_tokens = Tokens{40},
+                               .max_batch_total_tokens = Tokens{600},
+                               .chunked_prefill = true});
   }
+  add_missing_kinds(specs);
   return specs;
 }
 
@@ -160,7 +204,21 @@ std::vector<KvCacheSpec> kv_caches() {
       specs.emplace_back(ContiguousKvSpec{.reserve = reserve, .placement = placement});
     }
   }
+  specs.emplace_back(TokenKvSpec{.max_total_token_num = Tokens{500}});
+  for (const std::int64_t block_size : {1, 8}) {
+    specs.emplace_back(
+        RadixKvSpec{.page_size = Tokens{block_size}, .max_total_tokens = Tokens{600}});
+    specs.emplace_back(
+        TensorRtLlmKvSpec{.tokens_per_block = Tokens{block_size}, .max_tokens = Tokens{600}});
+    specs.emplace_back(
+        TgiKvSpec{.block_size = Tokens{block_size}, .num_blocks = Blocks{700 / block_size}});
+  }
+  add_missing_kinds(specs);
   return specs;
+}
+
+bool has_fixed_pool(const KvCacheSpec& kv_cache) {
+  return std::visit([](const auto& spec) { return spec.fixed_pool().has_value(); }, kv_cache);
 }
 
 // A card whose KV pool holds about 700 tokens.
@@ -169,7 +227,7 @@ Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) 
   scenario.engine.policy = policy;
   scenario.engine.kv_cache = kv_cache;
   scenario.engine.max_model_len = Tokens{256};
-  if (std::holds_alternative<ContiguousKvSpec>(kv_cache)) {
+  if (!has_fixed_pool(kv_cache)) {
     const auto plan = plan_memory(scenario);
     const auto& roomy = std::get<MemoryPlan>(plan);
     const Bytes others = roomy.driver + roomy.weights + roomy.workspace;
@@ -189,6 +247,9 @@ std::vector<Request> random_requests(std::uint64_t seed) {
     arrival += pick(3) == 0 ? Duration{} : Duration::milliseconds(pick(120));
     Request request = a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(100)});
     request.priority = pick(3);
+    if (pick(2) == 0) {
+      request.max_output = request.output + Tokens{pick(60)};
+    }
     request.content.group = pick(4);
     request.content.shared_prefix = Tokens{pick(64)};
     requests.push_back(request);

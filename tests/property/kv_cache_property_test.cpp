@@ -86,6 +86,28 @@ std::vector<Setting<Spec>> settings_of() {
       }
     }
     return settings;
+  } else if constexpr (std::is_same_v<Spec, TokenKvSpec>) {
+    return {{"sized", {}, small_pool(601)},
+            {"fixed", {Tokens{77}}, small_pool(0)},
+            {"hold_token_alone", {}, small_pool(5)},
+            {"no_token", {}, small_pool(2)}};
+  } else if constexpr (std::is_same_v<Spec, TensorRtLlmKvSpec>) {
+    TensorRtLlmKvSpec fixed{.tokens_per_block = Tokens{4}, .max_tokens = Tokens{99}};
+    return {{"sized", {}, small_pool(1000)},
+            {"small_blocks", {.tokens_per_block = Tokens{8}}, small_pool(700)},
+            {"fixed", fixed, small_pool(0)}};
+  } else if constexpr (std::is_same_v<Spec, TgiKvSpec>) {
+    return {{"sized", {}, small_pool(1000)},
+            {"flash_infer", {.block_size = Tokens{1}}, small_pool(700)},
+            {"speculating", {.block_size = Tokens{4}, .speculate = Tokens{3}}, small_pool(900)},
+            {"fixed", {.block_size = Tokens{7}, .num_blocks = Blocks{30}}, small_pool(0)},
+            {"health_check_alone", {}, small_pool(48)}};
+  } else if constexpr (std::is_same_v<Spec, RadixKvSpec>) {
+    // Its sharing has a model of its own, in radix_kv_property_test.cpp.
+    return {{"sized", {}, small_pool(1000)},
+            {"pages", {.page_size = Tokens{4}}, small_pool(1000)},
+            {"tight", {.page_size = Tokens{1}, .max_total_tokens = Tokens{60}}, small_pool(0)},
+            {"large_pages", {.page_size = Tokens{16}}, small_pool(700)}};
   } else {
     return {{"default", Spec{}, small_pool(1000)}};
   }
@@ -138,6 +160,10 @@ class Program {
     sequence.output = Tokens{1 + upto(19)};
     sequence.left_padding = Tokens{upto(3) == 0 ? upto(9) : 0};
     sequence.trailing_padding = Tokens{upto(3) == 0 ? upto(12) : 0};
+    if (upto(1) == 0) {
+      sequence.max_output = sequence.output + Tokens{upto(25)};
+    }
+    sequence.content.conversation = num_drawn_++;
     return sequence;
   }
 
@@ -340,6 +366,7 @@ class Program {
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<naive::NaiveGrants> plain_;
   std::mt19937_64 random_;
+  std::int64_t num_drawn_ = 0;  // each is a conversation of its own, so that nothing is shared
   std::array<std::optional<Shadow>, max_rows> rows_;
   std::optional<KvSequence> head_;
 };
@@ -392,6 +419,7 @@ TYPED_TEST(KvCacheProperty, HoldsAsManySequencesAsItSays) {
       while ((answer = kv->admit(sequence, whole, work)) == Grant::ok) {
         kv->write(sequence.id, sequence.final_entries());
         sequence.id = SequenceId{static_cast<std::uint32_t>(++held)};
+        sequence.content.conversation = held;
         ASSERT_LE(held, 1000);
       }
       ASSERT_EQ(held, kv->sequences_that_fit(sequence.prompt, sequence.output));

@@ -34,28 +34,37 @@ class NaiveGrants {
   [[nodiscard]] virtual std::optional<Blocks> free_blocks() const = 0;
 };
 
-class NaivePaged final : public NaiveGrants {
+// What tells the managers apart that give out blocks of which no two sequences share one.
+struct BlockRule {
+  std::int64_t block_size = 1;
+  std::optional<std::int64_t> num_blocks = std::nullopt;
+  std::int64_t kept_back = 0;  // blocks that nobody ever gets
+  double watermark = 0.0;
+  bool swaps = false;
+  enum class Grant { as_it_grows, longest_context, output_limit } grant = Grant::as_it_grows;
+  std::int64_t speculate = 0;
+};
+
+class NaiveBlocks final : public NaiveGrants {
  public:
-  NaivePaged(const PagedKvSpec& spec, const KvPool& pool) : spec_(spec), pool_(pool) {
-    const std::int64_t block = pool.bytes_per_token.count() * spec.block_size.count();
-    const std::int64_t count =
-        spec.num_blocks ? spec.num_blocks->count() : pool.bytes.count() / block;
-    tail_ = spec.num_blocks ? 0 : pool.bytes.count() % block;
+  NaiveBlocks(const BlockRule& rule, const KvPool& pool) : rule_(rule), pool_(pool) {
+    const std::int64_t block = pool.bytes_per_token.count() * rule.block_size;
+    const std::int64_t count = rule.num_blocks.value_or(pool.bytes.count() / block);
+    tail_ = rule.num_blocks ? 0 : pool.bytes.count() % block;
     owners_.assign(static_cast<std::size_t>(count), nobody);
-    if (pool.null_block && count > 0) {
-      owners_[0] = null_owner;
+    for (std::int64_t i = 0; i < std::min(rule.kept_back, count); ++i) {
+      owners_[static_cast<std::size_t>(i)] = null_owner;
     }
-    watermark_ = static_cast<std::int64_t>(spec.watermark.value_or(pool.watermark) *
-                                           static_cast<double>(count));
+    watermark_ = static_cast<std::int64_t>(rule.watermark * static_cast<double>(count));
     host_blocks_ = pool.host_bytes.count() / block;
   }
 
   Grant admit(const KvSequence& sequence, const Admission& admission) override {
-    const std::int64_t now = wanted_blocks(admission.entries.count());
-    const std::int64_t gate = wanted_blocks(admission.must_fit.count());
+    const std::int64_t now = wanted_blocks(sequence, admission.entries.count());
+    const std::int64_t gate = wanted_blocks(sequence, admission.must_fit.count());
     const std::int64_t all = count(nobody) + owned_by_sequences();
-    if (too_long(admission.entries.count()) || too_long(admission.must_fit.count()) || now > all ||
-        gate > all) {
+    if (too_long(sequence, admission.entries.count()) ||
+        too_long(sequence, admission.must_fit.count()) || now > all || gate > all) {
       return Grant::never;
     }
     const std::int64_t kept = admission.watermark_applies ? watermark_ : 0;
@@ -72,7 +81,7 @@ class NaivePaged final : public NaiveGrants {
       return Grant::ok;
     }
     const std::int64_t needed = blocks_for(entries);
-    if (spec_.reserve == BlockReserve::max_model_len ||
+    if (rule_.grant != BlockRule::Grant::as_it_grows ||
         needed > count(nobody) + owned_by_sequences()) {
       return Grant::never;
     }
@@ -88,7 +97,7 @@ class NaivePaged final : public NaiveGrants {
     swapped_.erase(id);
   }
   Grant swap_out(SequenceId id) override {
-    if (!spec_.traits().swaps) {
+    if (!rule_.swaps) {
       return Grant::never;
     }
     const std::int64_t blocks = count(static_cast<std::int64_t>(id));
@@ -105,7 +114,7 @@ class NaivePaged final : public NaiveGrants {
   }
   Grant swap_in(SequenceId id, std::int64_t written) override {
     const std::int64_t blocks = swapped_.at(id);
-    const std::int64_t full_blocks = written / spec_.block_size.count();
+    const std::int64_t full_blocks = written / rule_.block_size;
     if (full_blocks + 1 + watermark_ > count(nobody) || blocks > count(nobody)) {
       return Grant::later;
     }
@@ -114,12 +123,12 @@ class NaivePaged final : public NaiveGrants {
     return Grant::ok;
   }
   [[nodiscard]] std::int64_t cells(SequenceId id) const override {
-    return count(static_cast<std::int64_t>(id)) * spec_.block_size.count();
+    return count(static_cast<std::int64_t>(id)) * rule_.block_size;
   }
   [[nodiscard]] std::int64_t rounding(SequenceId /*id*/) const override { return 0; }
 
   [[nodiscard]] KvUsage unowned(const std::optional<KvSequence>& /*head*/) const override {
-    const std::int64_t block = pool_.bytes_per_token.count() * spec_.block_size.count();
+    const std::int64_t block = pool_.bytes_per_token.count() * rule_.block_size;
     const std::int64_t guarded = std::min(watermark_, count(nobody));
     KvUsage usage;
     usage.withheld = Bytes{tail_ + block * (count(null_owner) + guarded)};
@@ -141,17 +150,29 @@ class NaivePaged final : public NaiveGrants {
   }
   [[nodiscard]] std::int64_t blocks_for(std::int64_t entries) const {
     std::int64_t blocks = 0;
-    while (blocks * spec_.block_size.count() < entries) {
+    while (blocks * rule_.block_size < entries) {
       ++blocks;
     }
     return blocks;
   }
-  [[nodiscard]] std::int64_t wanted_blocks(std::int64_t entries) const {
-    return blocks_for(spec_.reserve == BlockReserve::grow ? entries : pool_.max_model_len.count());
+  // Entries that a sequence gets room for at once.
+  [[nodiscard]] std::int64_t whole_grant(const KvSequence& sequence) const {
+    if (rule_.grant == BlockRule::Grant::longest_context) {
+      return pool_.max_model_len.count();
+    }
+    const std::int64_t limit = sequence.max_output.value_or(sequence.output).count();
+    const std::int64_t before = sequence.left_padding.count() + sequence.prompt.count();
+    const std::int64_t last =
+        before + sequence.output.count() - 1 + sequence.trailing_padding.count();
+    return std::max(before + limit + rule_.speculate - 1, last);
   }
-  [[nodiscard]] bool too_long(std::int64_t entries) const {
-    return spec_.reserve == BlockReserve::max_model_len &&
-           blocks_for(entries) > blocks_for(pool_.max_model_len.count());
+  [[nodiscard]] std::int64_t wanted_blocks(const KvSequence& sequence, std::int64_t entries) const {
+    const bool grows = rule_.grant == BlockRule::Grant::as_it_grows;
+    return blocks_for(grows ? entries : whole_grant(sequence));
+  }
+  [[nodiscard]] bool too_long(const KvSequence& sequence, std::int64_t entries) const {
+    return rule_.grant != BlockRule::Grant::as_it_grows &&
+           blocks_for(entries) > blocks_for(whole_grant(sequence));
   }
   void give(std::int64_t owner, std::int64_t blocks) {
     for (std::int64_t& holder : owners_) {
@@ -162,7 +183,7 @@ class NaivePaged final : public NaiveGrants {
     }
   }
 
-  PagedKvSpec spec_;
+  BlockRule rule_;
   KvPool pool_;
   std::int64_t tail_ = 0;
   std::int64_t watermark_ = 0;
@@ -266,8 +287,45 @@ class NaiveContiguous final : public NaiveGrants {
   std::map<SequenceId, Held> held_;
 };
 
+inline std::optional<std::int64_t> count_of(const std::optional<Blocks>& blocks) {
+  return blocks ? std::optional(blocks->count()) : std::nullopt;
+}
 inline std::unique_ptr<NaiveGrants> make_naive(const PagedKvSpec& spec, const KvPool& pool) {
-  return std::make_unique<NaivePaged>(spec, pool);
+  const BlockRule rule{.block_size = spec.block_size.count(),
+                       .num_blocks = count_of(spec.num_blocks),
+                       .kept_back = pool.null_block ? 1 : 0,
+                       .watermark = spec.watermark.value_or(pool.watermark),
+                       .swaps = !spec.prefix_caching,
+                       .grant = spec.reserve == BlockReserve::grow
+                                    ? BlockRule::Grant::as_it_grows
+                                    : BlockRule::Grant::longest_context};
+  return std::make_unique<NaiveBlocks>(rule, pool);
+}
+inline std::unique_ptr<NaiveGrants> make_naive(const TokenKvSpec& spec, const KvPool& pool) {
+  BlockRule rule{.kept_back = 1};
+  if (spec.max_total_token_num) {
+    rule.num_blocks = spec.max_total_token_num->count() + 1;
+  }
+  return std::make_unique<NaiveBlocks>(rule, pool);
+}
+inline std::unique_ptr<NaiveGrants> make_naive(const TensorRtLlmKvSpec& spec, const KvPool& pool) {
+  BlockRule rule{.block_size = spec.tokens_per_block.count()};
+  if (spec.max_tokens) {
+    std::int64_t blocks = 0;
+    while (blocks * rule.block_size < spec.max_tokens->count()) {
+      ++blocks;
+    }
+    rule.num_blocks = blocks;
+  }
+  return std::make_unique<NaiveBlocks>(rule, pool);
+}
+inline std::unique_ptr<NaiveGrants> make_naive(const TgiKvSpec& spec, const KvPool& pool) {
+  const BlockRule rule{.block_size = spec.block_size.count(),
+                       .num_blocks = count_of(spec.num_blocks),
+                       .kept_back = 1,
+                       .grant = BlockRule::Grant::output_limit,
+                       .speculate = spec.speculate.count()};
+  return std::make_unique<NaiveBlocks>(rule, pool);
 }
 inline std::unique_ptr<NaiveGrants> make_naive(const ContiguousKvSpec& spec, const KvPool& pool) {
   return std::make_unique<NaiveContiguous>(spec, pool);

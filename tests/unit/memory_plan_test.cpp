@@ -85,7 +85,8 @@ struct MemoryPlanning : testing::Test {
                         .memory = memory,
                         .kv_cache = kv_cache,
                         .profile_tokens = 2048_tokens,
-                        .profile_sequences = 64});
+                        .profile_sequences = 64,
+                        .shard = {}});
   }
   [[nodiscard]] MemoryPlan fitting() const {
     const auto made = plan();

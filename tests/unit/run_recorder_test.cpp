@@ -43,6 +43,7 @@ class HandMadeRun {
                  .workspace = Bytes{50},
                  .pool = Bytes{pool},
                  .outside = Bytes{40}};
+    node.devices = {node.plan};
     node.kv_capacity = Tokens{51};
     node.kv_blocks = Blocks{5};
     recorder_.on_start(node);

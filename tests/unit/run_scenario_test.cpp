@@ -3,8 +3,8 @@
 
 #include <boost/json.hpp>
 
-#include "tessera/study/sha256.hpp"
 #include "tessera/study/run.hpp"
+#include "tessera/study/sha256.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace tessera {

@@ -74,7 +74,7 @@ TEST(Shard, TheFirstStageEmbedsAndTheLastHasTheHead) {
 }
 
 HardwareSpec four_t4(PcieLink link) {
-  return {.gpu = t4(), .count = 4, .link = link};
+  return {.node = {}, .gpu = t4(), .count = 4, .link = link};
 }
 
 TEST(Link, ABridgeIsSharedByItsGpus) {

@@ -102,6 +102,7 @@ struct Listing {
   std::string summary;  // one line with the figures that matter
 };
 [[nodiscard]] std::vector<Listing> list_gpus();
+[[nodiscard]] std::vector<Listing> list_nodes();
 [[nodiscard]] std::vector<Listing> list_models();
 [[nodiscard]] std::vector<Listing> list_overheads();
 [[nodiscard]] std::vector<Listing> list_policies();
@@ -111,6 +112,7 @@ struct Listing {
 
 // A preset by its name (aliases too). Throws WrongUsage with a suggestion.
 [[nodiscard]] GpuSpec gpu_preset(std::string_view name);
+[[nodiscard]] HardwareSpec node_preset(std::string_view name);
 [[nodiscard]] ModelSpec model_preset(std::string_view name);
 [[nodiscard]] EngineOverheads overheads_preset(std::string_view name);
 

@@ -193,8 +193,10 @@ struct RequestKvRecord {
 // What the memory buys, before the first request.
 struct NodeRecord {
   std::int64_t engines = 1;
-  MemoryPlan plan;  // of each device
-  Bytes kv_bytes_per_token{0};
+  std::int64_t stages = 1;          // of each engine's pipeline
+  MemoryPlan plan;                  // of the lead device of each engine
+  std::vector<MemoryPlan> devices;  // all devices of each engine
+  Bytes kv_bytes_per_token{0};      // over the devices of an engine
   Tokens kv_capacity{0};            // entries of one engine's pool
   std::optional<Blocks> kv_blocks;  // that sequences can get
   Tokens max_model_len{0};

@@ -14,15 +14,34 @@
 #include "tessera/memory/kv_specs.hpp"
 #include "tessera/memory/memory_plan.hpp"
 #include "tessera/model/model.hpp"
+#include "tessera/model/shard.hpp"
 #include "tessera/scheduling/policy_specs.hpp"
 #include "tessera/workload/workload_specs.hpp"
 
 namespace tessera {
 
-enum class Router { round_robin };
+// Which engine a request goes to. All but the first look at the engines as they were at their last
+// iteration's boundary, and know what has been sent to them since.
+//   round_robin        in turn
+//   random             any, with equal chances
+//   least_outstanding  the one with the fewest requests that have not ended
+//   least_kv           the one with the least KV reserved
+//   power_of_two       of two that are drawn, the one with the fewest outstanding requests
+//   prefix_affinity    the one that was last sent the longest prefix of the prompt's content,
+//   unless
+//                      the load is lopsided; else least_outstanding
+enum class Router {
+  round_robin,
+  random,
+  least_outstanding,
+  least_kv,
+  power_of_two,
+  prefix_affinity
+};
 template <>
 struct EnumNames<Router> {
-  static constexpr std::array<std::string_view, 1> names{"round_robin"};
+  static constexpr std::array<std::string_view, 6> names{
+      "round_robin", "random", "least_outstanding", "least_kv", "power_of_two", "prefix_affinity"};
 };
 
 struct ParallelSpec {
@@ -33,12 +52,15 @@ struct ParallelSpec {
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
-    const auto one = between(std::int64_t{1}, std::int64_t{1});
-    v.field("tensor", self.tensor, one, "tensor parallel degree");
-    v.field("pipeline", self.pipeline, one, "pipeline stages");
-    v.field("replicas", self.replicas, one, "engines that share the requests");
+    const auto degree = between(std::int64_t{1}, std::int64_t{64});
+    v.field("tensor", self.tensor, degree, "GPUs that share every layer");
+    v.field("pipeline", self.pipeline, degree, "stages, each with its part of the layers");
+    v.field("replicas", self.replicas, degree,
+            "engines that share the requests, each on tensor x pipeline GPUs");
     v.field("router", self.router, "which engine a request goes to");
   }
+  [[nodiscard]] ShardDegrees degrees() const { return {tensor, pipeline}; }
+  [[nodiscard]] std::int64_t devices() const { return tensor * pipeline * replicas; }
 };
 
 // How the simulation gets through steps that decide nothing: one at a time, or many at once. The

@@ -13,10 +13,16 @@
 
 namespace tessera {
 
-// How the scenario divides each device's memory. Config checks it before a run.
-[[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
+// How the scenario divides the memory of each engine's devices. Config checks it before a run.
+// Precondition: the model can be shared as the scenario wants it (why_not_shared).
+[[nodiscard]] std::variant<EnginePlan, DoesNotFit> plan_engine(const Scenario& scenario);
 
-// The KV manager of each engine, empty, on the pool of `plan`.
+// The same of an engine's lead device, whose bytes its KV manager counts, and the bytes that a
+// token takes there.
+[[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const Scenario& scenario);
+[[nodiscard]] Bytes lead_kv_bytes_per_token(const Scenario& scenario);
+
+// The KV manager of each engine, empty, on the pool of `plan`, its lead device's.
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const Scenario& scenario,
                                                      const MemoryPlan& plan);
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "tessera/core/spec.hpp"
 #include "tessera/hardware/gpu.hpp"
@@ -10,12 +12,14 @@
 namespace tessera {
 
 struct HardwareSpec {
+  std::optional<std::string> node;  // the preset that the rest refines
   GpuSpec gpu;
   std::int64_t count = 1;
   LinkSpec link;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
+    v.field("node", self.node, "start from this preset of a node; the other keys refine it");
     v.required("gpu", self.gpu, "a preset's name, or a mapping that refines one or stands alone");
     v.field("count", self.count, between(std::int64_t{1}, std::int64_t{64}), "GPUs in the node");
     v.field("link", self.link, "what connects the GPUs");

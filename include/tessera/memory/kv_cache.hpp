@@ -143,7 +143,8 @@ class KvCache {
   [[nodiscard]] virtual Tokens capacity() const = 0;
 
   // Entries of the sequence's prompt and generated tokens that are cached and need not be computed;
-  // `known` is how many tokens it has. A look-up: nothing changes.
+  // `known` is how many tokens it has. A look-up: nothing changes, except who was asked for last
+  // where the least recently used is evicted first.
   [[nodiscard]] virtual Tokens cached_prefix(const KvSequence& sequence, Tokens known) const = 0;
 
   // Brings a sequence in, with room for `admission.entries`. Precondition: it holds nothing.
@@ -205,6 +206,12 @@ struct KvPool {
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& pool);
 [[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const ContiguousKvSpec& spec,
                                                      const KvPool& pool);
+
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TokenKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const RadixKvSpec& spec, const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TensorRtLlmKvSpec& spec,
+                                                     const KvPool& pool);
+[[nodiscard]] std::unique_ptr<KvCache> make_kv_cache(const TgiKvSpec& spec, const KvPool& pool);
 
 // The traits of whichever manager `spec` names, and its name.
 [[nodiscard]] KvTraits traits_of(const KvCacheSpec& spec);

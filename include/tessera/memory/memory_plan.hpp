@@ -4,14 +4,17 @@
 // 700, though the double next to 0.7 lies below it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/spec.hpp"
 #include "tessera/hardware/gpu.hpp"
 #include "tessera/memory/kv_specs.hpp"
 #include "tessera/model/model.hpp"
+#include "tessera/model/shard.hpp"
 
 namespace tessera {
 
@@ -42,8 +45,9 @@ struct MemoryPlan {
 
 // Weights, workspace and the smallest pool do not fit.
 struct DoesNotFit {
-  Bytes missing{0};  // at the least
-  MemoryPlan plan;   // what was asked for; its pool is what would have been needed
+  Bytes missing{0};         // at the least
+  MemoryPlan plan;          // what was asked for; its pool is what would have been needed
+  std::int64_t device = 0;  // of the engine: the one that misses most
 };
 
 struct PlanRequest {
@@ -54,10 +58,28 @@ struct PlanRequest {
   const KvCacheSpec& kv_cache;
   Tokens profile_tokens{0};            // new tokens of the largest step
   std::int64_t profile_sequences = 0;  // sequences of the largest step
+  Shard shard;                         // of the model, on this device
 };
 
 // A pool of fixed size must fit under the same limit; what it leaves is outside. Any other pool
 // must hold the least that its manager shares out: a block, or a token.
 [[nodiscard]] std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request);
+
+// The devices of one engine. Every device holds the same tokens, so the one with the least room for
+// them decides (vLLM: the fewest blocks of all workers); what the others have more is outside.
+struct EnginePlan {
+  ShardDegrees degrees;
+  std::int64_t layers = 0;          // of the model
+  std::vector<MemoryPlan> devices;  // stage by stage, rank by rank
+
+  // The first of the devices with the most layers, whose bytes a KV manager counts.
+  [[nodiscard]] std::size_t lead() const;
+  [[nodiscard]] std::int64_t layers_of(std::size_t device) const;
+  [[nodiscard]] const MemoryPlan& lead_plan() const { return devices[lead()]; }
+  [[nodiscard]] Shard lead_shard() const;
+};
+
+// Plans every device of an engine; request.shard says only how many there are.
+[[nodiscard]] std::variant<EnginePlan, DoesNotFit> plan_engine(const PlanRequest& request);
 
 }  // namespace tessera

@@ -52,6 +52,9 @@ struct PolicyContext {
   Tokens max_model_len{0};
   Tokens block_size{1};   // of the KV manager; 1 where it has none
   Tokens kv_capacity{0};  // entries that the whole pool holds
+  // Stages of the pipeline, each with a batch. With more than one, a sequence whose next token is
+  // being computed is left out until that is known.
+  std::int64_t stages = 1;
 };
 
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const PolicySpec& spec,
@@ -69,6 +72,16 @@ struct PolicyContext {
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const OrcaSpec& spec,
                                                        const PolicyContext& context);
 [[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const FastGenSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const LightLlmSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const SglangSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const TensorRtLlmSpec& spec,
+                                                       const PolicyContext& context);
+[[nodiscard]] std::unique_ptr<BatchPolicy> make_policy(const TgiSpec& spec,
                                                        const PolicyContext& context);
 
 [[nodiscard]] PolicyTraits traits_of(const PolicySpec& spec);

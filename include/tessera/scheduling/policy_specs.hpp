@@ -41,6 +41,16 @@ struct PolicyTraits {
   FreedBlocks freed_blocks = FreedBlocks::unkeyed_in_front;
   // Steps that are scheduled before the first of them has ended.
   std::int64_t batches_in_flight = 1;
+  // It computes a prompt in one step, which must hold the longest: the key that bounds a step, and
+  // its value; nothing where there is no bound, or where prompts are split.
+  struct WholePrompts {
+    std::string_view key;
+    Tokens most{0};
+  };
+  std::optional<WholePrompts> whole_prompts = std::nullopt;
+  // It leaves out sequences whose next token is not known yet, so that every stage of a pipeline
+  // can have a batch of its own.
+  bool fills_pipelines = false;
 };
 
 // Who is served first: the one who came first, or the one of the lowest priority number.
@@ -96,7 +106,8 @@ struct VllmV1Spec {
             .max_num_seqs = max_num_seqs,
             .freed_blocks = version == VllmV1Version::main ? FreedBlocks::unkeyed_in_front
                                                            : FreedBlocks::all_at_the_back,
-            .batches_in_flight = async_scheduling ? 2 : 1};
+            .batches_in_flight = async_scheduling ? 2 : 1,
+            .fills_pipelines = true};
   }
 };
 
@@ -126,7 +137,7 @@ struct OrcaSpec {
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.needs_reservation = true, .max_num_seqs = max_num_seqs};
+    return {.needs_reservation = true, .max_num_seqs = max_num_seqs, .fills_pipelines = true};
   }
 };
 
@@ -235,7 +246,184 @@ struct SimpleChunkingSpec {
   }
 };
 
+// In which order SGLang serves who waits.
+enum class SglangOrder { lpm, fcfs };
+template <>
+struct EnumNames<SglangOrder> {
+  static constexpr std::array<std::string_view, 2> names{"lpm", "fcfs"};
+};
+
+// What TensorRT-LLM asks of the pool before it takes a request in.
+enum class CapacityPolicy { guaranteed_no_evict, max_utilization, static_batch };
+template <>
+struct EnumNames<CapacityPolicy> {
+  static constexpr std::array<std::string_view, 3> names{"guaranteed_no_evict", "max_utilization",
+                                                         "static_batch"};
+};
+
+struct FastGenSpec {
+  static constexpr std::string_view kind = "fastgen";
+  static constexpr std::string_view summary =
+      "DeepSpeed-FastGen's SplitFuse: decodes first, then prompts split to fill the step";
+  std::int64_t max_ragged_sequence_count = 512;
+  Tokens max_ragged_batch_size{768};
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("max_ragged_sequence_count", self.max_ragged_sequence_count, sequence_limit,
+            "sequences of a step");
+    v.field("max_ragged_batch_size", self.max_ragged_batch_size,
+            between(Tokens{1}, Tokens{100'000'000}), "tokens of a step");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    return {.counts_blocks = true,
+            .token_budget = max_ragged_batch_size,
+            .max_num_seqs = max_ragged_sequence_count};
+  }
+};
+
+struct LightLlmSpec {
+  static constexpr std::string_view kind = "lightllm";
+  static constexpr std::string_view summary =
+      "LightLLM: admits who keeps the estimated peak of memory to come below the pool";
+  std::int64_t running_max_req_size = 1000;
+  std::optional<Tokens> batch_max_tokens = std::nullopt;
+  double router_token_ratio = 0.0;
+  Tokens router_max_new_token_len{1024};
+  std::int64_t router_max_wait_tokens = 1;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("running_max_req_size", self.running_max_req_size, sequence_limit,
+            "sequences that run at once, paused ones among them");
+    v.field("batch_max_tokens", self.batch_max_tokens, between(Tokens{1}, Tokens{100'000'000}),
+            "tokens of a step that prefills; null: max_model_len");
+    v.field("router_token_ratio", self.router_token_ratio, between(0.0, 1.0),
+            "the share of the pool from which on it is busy and expects outputs to reach their "
+            "limit; 0: always");
+    v.field("router_max_new_token_len", self.router_max_new_token_len, at_least(Tokens{1}),
+            "the output that it expects while it is not busy, or 1.1 times what there is");
+    v.field("router_max_wait_tokens", self.router_max_wait_tokens,
+            between(std::int64_t{0}, std::int64_t{1'000'000}),
+            "decode steps between two looks at the queue");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    PolicyTraits traits{.counts_tokens = true,
+                        .token_budget = batch_max_tokens,
+                        .max_num_seqs = running_max_req_size};
+    if (batch_max_tokens) {
+      traits.whole_prompts = {"batch_max_tokens", *batch_max_tokens};
+    }
+    return traits;
+  }
+};
+
+struct SglangSpec {
+  static constexpr std::string_view kind = "sglang";
+  static constexpr std::string_view summary =
+      "SGLang: longest cached prefix first, prefills go first, admission by the share of outputs "
+      "that is expected to be used";
+  SglangOrder schedule_policy = SglangOrder::lpm;
+  std::int64_t max_running_requests = 2048;
+  std::optional<Tokens> chunked_prefill_size = Tokens{2048};
+  Tokens max_prefill_tokens{16'384};
+  double schedule_conservativeness = 1.0;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("schedule_policy", self.schedule_policy,
+            "lpm: the longest cached prefix first, while at most 128 wait; fcfs: first come");
+    v.field("max_running_requests", self.max_running_requests, sequence_limit,
+            "sequences that run at once");
+    v.field("chunked_prefill_size", self.chunked_prefill_size,
+            between(Tokens{1}, Tokens{100'000'000}),
+            "prompt tokens of a step (SGLang takes 2048 below 35 GB of memory, 4096 below 60 GB, "
+            "else 8192); null: prompts are not split");
+    v.field("max_prefill_tokens", self.max_prefill_tokens, between(Tokens{1}, Tokens{100'000'000}),
+            "prompt tokens of a step that several prompts share");
+    v.field("schedule_conservativeness", self.schedule_conservativeness, within(0.0, 10.0),
+            "factor on the expected share of outputs, 0.7 at first");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    return {.counts_blocks = true,
+            .uses_cached_prefixes = true,
+            .token_budget = chunked_prefill_size,
+            .max_num_seqs = max_running_requests};
+  }
+};
+
+struct TensorRtLlmSpec {
+  static constexpr std::string_view kind = "tensorrt_llm";
+  static constexpr std::string_view summary =
+      "TensorRT-LLM's in-flight batching: nobody is evicted, or memory is used to the full";
+  CapacityPolicy capacity_scheduler_policy = CapacityPolicy::guaranteed_no_evict;
+  std::int64_t max_batch_size = 2048;
+  Tokens max_num_tokens{8192};
+  bool enable_chunked_context = true;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("capacity_scheduler_policy", self.capacity_scheduler_policy,
+            "guaranteed_no_evict: admit who can run to the limit of its output; max_utilization: "
+            "who fits the next step, and pause the last if need be; static_batch: nobody joins a "
+            "batch");
+    v.field("max_batch_size", self.max_batch_size, sequence_limit, "sequences of a step");
+    v.field("max_num_tokens", self.max_num_tokens, between(Tokens{1}, Tokens{100'000'000}),
+            "tokens of a step");
+    v.field("enable_chunked_context", self.enable_chunked_context, "split prompts over steps");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    PolicyTraits traits{
+        .counts_blocks = true, .token_budget = max_num_tokens, .max_num_seqs = max_batch_size};
+    if (!enable_chunked_context) {
+      traits.whole_prompts = {"max_num_tokens", max_num_tokens};
+    }
+    return traits;
+  }
+};
+
+struct TgiSpec {
+  static constexpr std::string_view kind = "tgi";
+  static constexpr std::string_view summary =
+      "TGI: waits until enough can join, prefills them in a step of their own, preempts nobody";
+  std::int64_t max_batch_size = 256;
+  std::optional<Tokens> max_batch_prefill_tokens = std::nullopt;
+  std::optional<Tokens> max_batch_total_tokens = std::nullopt;
+  double waiting_served_ratio = 0.3;
+  std::int64_t max_waiting_tokens = 20;
+  bool chunked_prefill = false;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("max_batch_size", self.max_batch_size, sequence_limit,
+            "sequences that run at once (TGI itself has no limit)");
+    v.field("max_batch_prefill_tokens", self.max_batch_prefill_tokens,
+            between(Tokens{1}, Tokens{100'000'000}),
+            "prompt tokens of a step, rounded up to blocks; null: max_model_len");
+    v.field("max_batch_total_tokens", self.max_batch_total_tokens, at_least(Tokens{2}),
+            "prompts and output limits of all that run; null: what the pool holds");
+    v.field("waiting_served_ratio", self.waiting_served_ratio, between(0.0, 1000.0),
+            "who waits must be this share of who runs to interrupt them");
+    v.field("max_waiting_tokens", self.max_waiting_tokens,
+            between(std::int64_t{0}, std::int64_t{1'000'000}),
+            "decode steps after which anyone may interrupt");
+    v.field("chunked_prefill", self.chunked_prefill,
+            "prompts are split and join the decodes, as with TGI's FlashInfer and flash-decoding "
+            "kernels");
+  }
+  [[nodiscard]] PolicyTraits traits() const {
+    PolicyTraits traits{.needs_reservation = true,
+                        .token_budget = max_batch_prefill_tokens,
+                        .max_num_seqs = max_batch_size};
+    if (max_batch_prefill_tokens && !chunked_prefill) {
+      traits.whole_prompts = {"max_batch_prefill_tokens", *max_batch_prefill_tokens};
+    }
+    return traits;
+  }
+};
+
 using PolicySpec = std::variant<VllmV1Spec, VllmV0Spec, SarathiSpec, SimpleChunkingSpec, StaticSpec,
-                                OrcaSpec, FasterTransformerSpec>;
+                                OrcaSpec, FasterTransformerSpec, FastGenSpec, LightLlmSpec,
+                                SglangSpec, TensorRtLlmSpec, TgiSpec>;
 
 }  // namespace tessera

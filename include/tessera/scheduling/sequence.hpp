@@ -36,9 +36,8 @@ struct Sequence {
   Tokens cached{0};  // prompt tokens found in the cache at the first admission
   std::int64_t num_preemptions = 0;
 
-  // Tokens that it may sample, as far as its engine knows, and how many of them are left.
+  // Tokens that it may sample, as far as its engine knows.
   [[nodiscard]] Tokens output_limit() const { return kv.output_limit(); }
-  [[nodiscard]] Tokens output_left() const { return output_limit() - generated - in_flight; }
   // Tokens that exist: the prompt and what has been sampled.
   [[nodiscard]] Tokens known() const { return request.prompt + generated; }
   // Tokens to compute before the next one can be sampled.

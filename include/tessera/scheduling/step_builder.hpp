@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
@@ -67,6 +68,12 @@ class StepBuilder {
   [[nodiscard]] bool could_admit(const Sequence& sequence, const Terms& terms);
   // The policy's own plan has no memory for who waits first.
   void refuse_for_memory() { step_.memory_refused = true; }
+  // How many from the front of `waiting` could be admitted together on these terms.
+  struct Candidate {
+    const Sequence* sequence = nullptr;
+    Terms terms;
+  };
+  [[nodiscard]] std::size_t could_admit_together(std::span<const Candidate> waiting);
   // How many sequences of this size an empty pool holds at once.
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const {
     return kv_.sequences_that_fit(prompt, output);
