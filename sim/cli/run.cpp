@@ -2,6 +2,10 @@
 
 #include "tessera/study/run.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
 #include "sim/cli/answer.hpp"
 #include "sim/cli/generation_table.hpp"
 #include "sim/cli/interruption.hpp"
@@ -10,8 +14,56 @@
 #include "sim/cli/scenario_options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
+#include "tessera/study/band.hpp"
 
 namespace tessera {
+
+namespace {
+
+// "10%": a share above 0 and below 1.
+std::optional<double> band_of(const GivenOptions& given) {
+  const auto text = given.text("band");
+  if (!text) {
+    return std::nullopt;
+  }
+  double number = 0.0;
+  const std::size_t digits = text->find_first_of(" %");
+  const char* const end = text->data() + std::min(digits, text->size());
+  const auto [stop, error] = std::from_chars(text->data(), end, number);
+  const bool has_unit = digits != std::string::npos && text->back() == '%';
+  if (error != std::errc{} || stop != end || !has_unit || !(number > 0.0 && number < 100.0)) {
+    throw WrongUsage("--band is a percentage above 0 and below 100, like 10%, not '" + *text + "'");
+  }
+  return number / 100.0;
+}
+
+std::vector<BandRow> band_rows(const LoadedScenario& loaded, const Summary& summary,
+                               std::optional<double> band) {
+  if (!band) {
+    return {};
+  }
+  if (!std::holds_alternative<RooflineCostSpec>(loaded.scenario.cost)) {
+    throw WrongUsage("--band varies the GPU's constants, which only 'cost: {kind: roofline}' uses");
+  }
+  return run_band(loaded, summary, *band);
+}
+
+// The numbers that move.
+std::string band_table(const std::vector<BandRow>& rows) {
+  Table table;
+  table.column("with the GPU's constants at both ends", Align::left);
+  table.column("low", Align::right);
+  table.column("value", Align::right);
+  table.column("high", Align::right);
+  for (const BandRow& row : rows) {
+    if (row.low != row.high) {
+      table.row({row.column, row.low, row.value, row.high});
+    }
+  }
+  return table.text();
+}
+
+}  // namespace
 
 VerbOptions run_options() {
   VerbOptions options({
@@ -27,6 +79,10 @@ VerbOptions run_options() {
   });
   add_scenario_options(options);
   add_output_options(options);
+  options.value(
+      "band", "PERCENT",
+      "run again with the GPU's constants so much lower and higher, and give every number "
+      "of the\nsummary a low and a high (band.csv with -o)");
   return options;
 }
 
@@ -37,19 +93,29 @@ int run_verb(const Invocation& invocation) {
   }
   const LoadedScenario loaded = scenario_text(*given).load(scenario_overrides(*given));
   const RunOrigin origin{invocation.command_line};
+  const auto band = band_of(*given);
   RunResult result;
+  std::vector<BandRow> banded;
   if (const auto output = output_folder(*given)) {
     const Interruption interruption(output->staging());
     result = run_scenario(loaded, output.get(), origin);
+    banded = band_rows(loaded, result.summary, band);
+    if (band) {
+      output->write("band.csv", band_csv(banded));
+    }
     output->commit();
   } else {
     result = run_scenario(loaded, nullptr, origin);
+    banded = band_rows(loaded, result.summary, band);
   }
   print(memory_opening(loaded.scenario, result.node));
   if (!result.generation.empty()) {
     print("\n" + generation_table(result.generation));
   }
   print("\n" + run_answer(result.summary));
+  if (band) {
+    print("\n" + band_table(banded));
+  }
   if (const auto folder = given->text("output")) {
     print("\nThe files are in " + *folder + "\n");
   }

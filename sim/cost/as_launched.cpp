@@ -55,4 +55,8 @@ OperationWork as_launched(Operation operation, const OperationWork& work, const 
   return result;
 }
 
+bool is_split(Operation operation, const ModelSpec& model, const EngineOverheads& overheads) {
+  return split_of(operation, model, overheads.splits).kernels > 1;
+}
+
 }  // namespace tessera

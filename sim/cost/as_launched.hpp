@@ -11,4 +11,8 @@ namespace tessera {
                                         const ModelSpec& model, const PrecisionSpec& precision,
                                         const EngineOverheads& overheads);
 
+// Whether the engine runs the model's operation as several pointwise kernels.
+[[nodiscard]] bool is_split(Operation operation, const ModelSpec& model,
+                            const EngineOverheads& overheads);
+
 }  // namespace tessera

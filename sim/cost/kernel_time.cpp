@@ -63,6 +63,15 @@ EfficiencyPoint interpolate(const std::vector<EfficiencyPoint>& points, Tokens t
           below.memory + share * (above->memory - below.memory)};
 }
 
+// A factor on half-precision rates, where the engine's factors hold; else 1.
+double where_it_holds(double factor, const EngineOverheads& overheads, const GpuSpec& gpu,
+                      const PrecisionSpec& precision) {
+  const bool half =
+      precision.compute == ComputeFormat::fp16 || precision.compute == ComputeFormat::bf16;
+  const std::string& where = overheads.prefill_architecture;
+  return half && (where.empty() || where == gpu.architecture) ? factor : 1.0;
+}
+
 const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
   const bool emulated = format == ComputeFormat::bf16 && !(gpu.peak.bf16 > Flops{0.0});
   if (format == ComputeFormat::fp32 || emulated) {
@@ -150,9 +159,9 @@ StepTime kernel_time(const OperationWork& work, const Roofs& roofs) {
   return parts;
 }
 
-double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu) {
-  const std::string& where = overheads.prefill_architecture;
-  return where.empty() || where == gpu.architecture ? overheads.prefill : 1.0;
+double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu,
+                      const PrecisionSpec& precision) {
+  return where_it_holds(overheads.prefill, overheads, gpu, precision);
 }
 
 Bound greatest_part(const StepTime& time) {
@@ -186,7 +195,8 @@ GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision,
   const bool single = whole == ComputeFormat::fp32;
   prefill_attention =
       roofs(single ? gpu.attention_prefill_fp32 : gpu.attention_prefill, peak_rate(gpu, whole));
-  prefill_attention.flops_per_second *= prefill_factor(overheads, gpu);
+  prefill_attention.flops_per_second *=
+      where_it_holds(overheads.prefill_attention, overheads, gpu, precision);
   decode_attention = roofs(gpu.attention_decode, peak_rate(gpu, whole));
   norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
   rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);

@@ -40,8 +40,11 @@ struct Roofs {
 // The launches are overhead; the rest, rounded once, is put down to the greater roof.
 [[nodiscard]] StepTime kernel_time(const OperationWork& work, const Roofs& roofs);
 
-// The engine's factor on compute rates for the tokens of prefills on this GPU.
-[[nodiscard]] double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu);
+// The engine's factor on compute rates for the matrix products of prefills on this GPU: of
+// half-precision arithmetic, since rates of others are those of the engines that have kernels for
+// them.
+[[nodiscard]] double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu,
+                                    const PrecisionSpec& precision);
 
 // What takes most of `time`.
 [[nodiscard]] Bound greatest_part(const StepTime& time);

@@ -83,7 +83,7 @@ class RooflineModel final : public CostModel {
         layers_(model_of_shard(model, shard_).layers),
         rings_(model, precision, place),
         roofs_(gpu, precision, overheads),
-        slower_prefill_(1.0 / prefill_factor(overheads, gpu) - 1.0),
+        slower_prefill_(1.0 / prefill_factor(overheads, gpu, precision) - 1.0),
         attention_work_(attention_work(model, precision, shard_)),
         attention_(attention_work_, roofs_),
         page_mapping_(gpu.page_mapping),
@@ -126,6 +126,7 @@ class RooflineModel final : public CostModel {
 
   [[nodiscard]] OperationWork work_of(Operation operation, Tokens tokens) const;
   [[nodiscard]] OperationWork work_of(Operation operation, std::int64_t sampled) const;
+  [[nodiscard]] const Roofs& roofs_of_kernels(Operation operation) const;
   [[nodiscard]] StepTime operation_time(Operation operation, const NewTokens& tokens) const;
   [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
   [[nodiscard]] StepTime tokens_part(const StepShape& shape);
@@ -177,8 +178,13 @@ OperationWork RooflineModel::work_of(Operation operation, std::int64_t sampled) 
   return as_launched(operation, work, model_, precision_, overheads_);
 }
 
+// The kernels that a split operation consists of are pointwise, as an addition is.
+const Roofs& RooflineModel::roofs_of_kernels(Operation operation) const {
+  return is_split(operation, model_, overheads_) ? roofs_.residual : roofs_.of(operation);
+}
+
 StepTime RooflineModel::operation_time(Operation operation, const NewTokens& tokens) const {
-  const Roofs& roofs = roofs_.of(operation);
+  const Roofs& roofs = roofs_of_kernels(operation);
   OperationWork work = work_of(operation, tokens.all());
   work.flops = token_work(operation, model_, precision_, roofs.tiled(tokens.all()), shard_).flops;
   if (slower_prefill_ != 0.0) {

@@ -276,6 +276,7 @@ CalibrationSettings usual_settings(const GpuSpec& gpu, const std::string& measur
   settings.overheads = EngineOverheads{};
   settings.overheads.step = {};
   settings.overheads.sequence = {};
+  settings.overheads.prefill_attention = 1.0;
   const MeasuredSteps measured = read_measured_steps(measurements, settings);
   const bool kernels = measured.extent == MeasuredExtent::layer;
   settings.shares = {{{"gemm.compute"}, 0.5, 0.01, 1.5},

@@ -25,6 +25,7 @@ EngineOverheads bare() {
   EngineOverheads overheads;
   overheads.step = {};
   overheads.sequence = {};
+  overheads.prefill_attention = 1.0;
   return overheads;
 }
 
@@ -48,6 +49,7 @@ TEST(EngineOverheads, TheDefaultIsThePresetOfVllm) {
   EXPECT_EQ(preset.sequence, built_in.sequence);
   EXPECT_EQ(preset.launch, built_in.launch);
   EXPECT_EQ(preset.prefill, built_in.prefill);
+  EXPECT_EQ(preset.prefill_attention, built_in.prefill_attention);
   EXPECT_EQ(preset.prefill_architecture, built_in.prefill_architecture);
   EXPECT_EQ(preset.projections, built_in.projections);
 }
@@ -79,6 +81,7 @@ TEST(EngineOverheads, LaunchesNeverMakeMoreTokensCheaper) {
 TEST(EngineOverheads, TheFactorHoldsForPrefillsOnItsGpus) {
   EngineOverheads slow = bare();
   slow.prefill = 0.5;
+  slow.prefill_attention = 0.5;
   slow.prefill_architecture = "Turing";
   GpuSpec turing = t4();
   turing.architecture = "Turing";

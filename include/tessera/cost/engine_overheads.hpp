@@ -67,9 +67,11 @@ struct EngineOverheads {
   // the GPU: a step waits for them only where its kernels are shorter.
   Duration launch;
   double intercepts = 1.0;
-  // How fast new tokens are computed, and on which GPUs: elsewhere the factor is 1.
+  // How fast the products and the attention of new tokens are, and on which GPUs: elsewhere the
+  // factors are 1.
   double prefill = 1.0;
-  std::string prefill_architecture;
+  double prefill_attention = 0.03;
+  std::string prefill_architecture = "Turing";
   std::optional<double> dequantisation;
   Projections projections = Projections::merged;
   Sampling sampling = Sampling::softmax;
@@ -90,9 +92,11 @@ struct EngineOverheads {
     v.field("intercepts", self.intercepts, between(0.0, 4.0),
             "factor on the intercepts of the GPU's kernels");
     v.field("prefill", self.prefill, between(0.01, 4.0),
-            "factor on the GPU's compute rates for the tokens of prefills");
+            "factor on the GPU's half-precision rates for the matrix products of prefills");
+    v.field("prefill_attention", self.prefill_attention, between(0.001, 4.0),
+            "the same for their attention");
     v.field("prefill_architecture", self.prefill_architecture,
-            "the GPUs on which `prefill` holds, as their `architecture` says; empty: all");
+            "the GPUs on which both hold, as their `architecture` says; empty: all");
     v.field("dequantisation", self.dequantisation, between(1e-3, 1.0),
             "share of gemm.memory that is left when 4-bit weights are unpacked; null: the GPU's");
     v.field("projections", self.projections, "matrix products for Q, K, V and for gate, up");

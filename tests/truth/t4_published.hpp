@@ -1,0 +1,26 @@
+// Published end-to-end times of engines on one T4, and what Tessera says of each.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tessera::truth {
+
+struct PublishedRow {
+  int id = 0;
+  std::string engine;  // the preset of overheads that stands for it
+  std::string what;    // "BERT-base fp16 8 x 384"
+  bool calibrates = false;
+  double measured = 0.0;
+  double predicted = 0.0;
+  std::string unit;
+  std::string left_out;  // why it is not simulated; empty: it is
+  std::string cause;     // of an error above 35 %
+
+  [[nodiscard]] double error() const { return predicted / measured - 1.0; }
+};
+
+// Every row of the table about time, in its order. `file` is t4_published.csv.
+[[nodiscard]] std::vector<PublishedRow> read_published(const std::string& file);
+
+}  // namespace tessera::truth
