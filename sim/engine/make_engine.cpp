@@ -6,6 +6,28 @@
 #include "tessera/engine/simulate.hpp"
 
 namespace tessera {
+namespace {
+
+// A span runs to the next arrival at the node. That is soon enough where requests come whatever has
+// ended, and whoever sends them looks at no engine.
+std::string why_not_apart(const Scenario& scenario) {
+  const ParallelSpec& parallel = scenario.engine.parallel;
+  if (parallel.degrees().devices() > 1) {
+    return "spans are for engines on one GPU";
+  }
+  if (parallel.replicas == 1) {
+    return {};
+  }
+  if (parallel.router != Router::round_robin && parallel.router != Router::random) {
+    return "the router looks at each engine as of its last step";
+  }
+  if (std::holds_alternative<ClosedLoopArrivals>(scenario.workload.arrivals)) {
+    return "the users of a closed loop tie the engines together";
+  }
+  return {};
+}
+
+}  // namespace
 
 std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder) {
   if (scenario.engine.advance == Advance::step) {
@@ -14,8 +36,8 @@ std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder)
   if (!recorder.takes_spans()) {
     return "what is recorded names the sequences of every step";
   }
-  if (scenario.engine.parallel.devices() > 1) {
-    return "spans are for one engine on one GPU";
+  if (std::string why = why_not_apart(scenario); !why.empty()) {
+    return why;
   }
   const auto plan = plan_memory(scenario);
   TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),

@@ -1,4 +1,4 @@
-"""analysis/read_a_run.py on what the program itself writes."""
+"""analysis/read_a_run.py and analysis/paged_attention.py on what the program itself writes."""
 
 import os
 import pathlib
@@ -40,6 +40,18 @@ class Scripts(unittest.TestCase):
                                  .replace("/s", "").replace("s", "").split()
                                  if word.replace(".", "").isdigit())
         self.assertAlmostEqual(in_system, rate * stay, delta=0.02 * in_system)
+
+    def test_the_figure_puts_ours_beside_theirs(self):
+        self.tessera("sweep", ROOT / "scenarios" / "paged_attention_fig2.yaml", "-o",
+                     self.folder / "f", "--set", "workload.requests=300")
+        done = self.script("paged_attention.py", self.folder / "f")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+        self.assertRegex(rows["Orca (Max)"], r"\d+\.\d \(20\.4\) .* \(8\.9\) .* \(7\.00\)")
+        self.assertRegex(rows["vLLM"], r"\d+\.\d \(96\.3\) .* \(-\) .* \(30\.42\)")
+        picture = self.folder / "f" / "pictures" / "paged_attention.png"
+        self.assertGreater(picture.stat().st_size, 20_000)
+        self.assertEqual(self.script("paged_attention.py", self.folder).returncode, 66)
 
 
 if __name__ == "__main__":
