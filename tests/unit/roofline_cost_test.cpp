@@ -31,7 +31,7 @@ StepShape mixed() {
   shape.decode_sequences = 9;
   shape.sampled_sequences = 10;
   shape.decode_context = Tokens{9 * 700};
-  shape.work = {Bytes{1 << 20}, Bytes{3 << 20}, Bytes{5 << 20}, 0, Tokens{123}};
+  shape.work = {Bytes{1 << 20}, Bytes{3 << 20}, Bytes{5 << 20}, 0, 0, Tokens{123}};
   return shape;
 }
 
