@@ -71,11 +71,11 @@ std::unique_ptr<CostModel> make_cost_model(const CostSpec& spec, const GpuSpec& 
     return make_affine_model(stage_part(*affine, model, place.shard));
   }
   if (const auto* profiled = std::get_if<ProfiledCostSpec>(&spec)) {
-    return make_profiled_model(
-        *profiled, model, place, [&](const ModelSpec& other, const RankPlace& at) {
-          return make_roofline_model(gpu, other, precision, at,
-                                     stage_part(overheads, other, at.shard));
-        });
+    return make_profiled_model(*profiled, model, place,
+                               [&](const ModelSpec& other, const RankPlace& at) {
+                                 return make_roofline_model(gpu, other, precision, at,
+                                                            stage_part(overheads, other, at.shard));
+                               });
   }
   return make_roofline_model(gpu, model, precision, place,
                              stage_part(overheads, model, place.shard));

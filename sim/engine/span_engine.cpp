@@ -842,8 +842,7 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
-  const auto cost =
-      make_cost_model(scenario);
+  const auto cost = make_cost_model(scenario);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -858,8 +857,7 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (kv_cache == nullptr || kv_cache->prefix_caching || kv_cache->reserve != BlockReserve::grow) {
     return "spans are for paged KV that grows, without prefix caching";
   }
-  const auto cost =
-      make_cost_model(scenario);
+  const auto cost = make_cost_model(scenario);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }

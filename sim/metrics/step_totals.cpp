@@ -25,9 +25,10 @@ StepTokens StepTotals::add(const StepRecord& record) {
     Slot& slot = slot_of(record.engine, *entry.sequence);
     count_recomputed(slot, entry);
     if (entry.samples) {
-      ++tokens.sampled;
+      const std::int64_t sampled = entry.sequence->request.num_sequences;
+      tokens.sampled += sampled;
       if (slot.last_token) {
-        itl.add(record.end - *slot.last_token);
+        itl.add(record.end - *slot.last_token, sampled);
       } else {
         tokens.prompts += entry.sequence->request.prompt.count();
       }

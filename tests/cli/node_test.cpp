@@ -127,7 +127,7 @@ TEST(CliNode, OneT4OrFourIsAnsweredAsItsHeaderSays) {
   EXPECT_GT(number(0, "mean_ttft_ms"), 60'000.0) << "one never catches up";
   EXPECT_GT(number(2, "kv_capacity_tokens"), number(1, "kv_capacity_tokens"));
   EXPECT_GT(number(3, "link_of_step_time"), 0.2);
-  EXPECT_LT(number(4, "gpu_busy"), 0.5);
+  EXPECT_LT(number(4, "gpu_busy"), 0.7) << "bubbles";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Laws of a node: what one engine must have in common with many, and a pipeline with none.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -135,6 +136,43 @@ TEST(Node, OneReplicaIsThePlainEngineWhateverTheRouter) {
     Scenario scenario = plain;
     scenario.engine.parallel.router = router;
     EXPECT_EQ(run(scenario, requests).lines, expected.lines) << name_of(router);
+  }
+}
+
+// Remembers how requests ended; takes spans.
+class Ends final : public Recorder {
+ public:
+  void on_request_end(const RequestRecord& record) override {
+    const auto picoseconds = static_cast<std::int64_t>(record.ended.since_start().picoseconds());
+    ends[number_of(record.request.id)] = {number_of(record.engine), picoseconds,
+                                          record.num_preemptions, record.kv_peak_reserved.count()};
+  }
+  [[nodiscard]] bool takes_spans() const override { return true; }
+  std::map<std::int64_t, std::array<std::int64_t, 4>> ends;
+};
+
+TEST(Node, ReplicasInSpansEndAllRequestsAsStepByStep) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (const Router router : {Router::round_robin, Router::random}) {
+      Scenario scenario = small_scenario(20 + static_cast<std::int64_t>(seed % 40));
+      scenario.engine.parallel.replicas = 2 + static_cast<std::int64_t>(seed % 3);
+      scenario.engine.parallel.router = router;
+      scenario.seed = seed;
+      const auto requests = random_requests(seed, 120, Duration::microseconds(400));
+      const auto ends = [&](Advance advance) {
+        scenario.engine.advance = advance;
+        Ends recorder;
+        ListedRequests source(requests);
+        simulate(scenario, source, recorder);
+        return recorder.ends;
+      };
+      EXPECT_EQ(why_step_by_step(scenario, Ends{}), "engine.advance is step");
+      const auto single_steps = ends(Advance::step);
+      const auto spans = ends(Advance::span);
+      EXPECT_EQ(why_step_by_step(scenario, Ends{}), "");
+      EXPECT_EQ(spans, single_steps) << "seed " << seed;
+      EXPECT_EQ(spans.size(), requests.size());
+    }
   }
 }
 
