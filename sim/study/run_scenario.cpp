@@ -9,8 +9,9 @@ namespace tessera {
 namespace {
 
 // How the run was simulated, which its results do not show.
-std::string advance_of(const Scenario& scenario, const Recorder& recorder) {
-  const std::string why = why_step_by_step(scenario, recorder);
+std::string advance_of(const Scenario& scenario, const SourceTraits& source,
+                       const Recorder& recorder) {
+  const std::string why = why_step_by_step(scenario, source, recorder);
   return why.empty() ? "span" : "step: " + why;
 }
 
@@ -41,7 +42,9 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
   const Scenario& scenario = loaded.scenario;
   RunRecorder recorder(scenario, folder);
   RunResult result;
-  simulate(scenario, recorder, result.notes);
+  const auto source =
+      make_request_source(scenario.workload, scenario.seed, scenario.directory, result.notes);
+  simulate(scenario, *source, recorder);
   result.summary = recorder.summary();
   result.node = recorder.node();
   result.notes.insert(result.notes.end(), recorder.notes().begin(), recorder.notes().end());
@@ -51,7 +54,8 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
     folder->write("summary.json", recorder.summary_json());
     folder->write("scenario.resolved.yaml", yaml);
     folder->write("manifest.json",
-                  manifest(scenario, yaml, advance_of(scenario, recorder), origin, stopwatch));
+                  manifest(scenario, yaml, advance_of(scenario, source->traits(), recorder), origin,
+                           stopwatch));
   }
   return result;
 }
