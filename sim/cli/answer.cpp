@@ -147,6 +147,15 @@ std::string phase_line(const Summary& summary) {
   return text.empty() ? "" : "Requests spent their time on " + text + "\n";
 }
 
+// What a prefix cache saved, where it did.
+std::string cache_line(const Summary& summary) {
+  const double cached = number_in(summary, "cached_tokens").value_or(0.0);
+  const double prompts = number_in(summary, "prompt_tokens").value_or(0.0);
+  return cached > 0.0 ? "Prefix cache: " + percent(cached / prompts) +
+                            " of the prompt tokens were found in it\n"
+                      : "";
+}
+
 // Counts that are only worth mentioning when they are not zero.
 template <std::size_t N>
 std::string nonzero_counts(const Summary& summary,
@@ -280,7 +289,8 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
 
 std::string run_answer(const Summary& summary) {
   return first_line(summary) + "\n" + latency_table(summary) + "\n" + waste_line(summary) +
-         slo_line(summary) + phase_line(summary) + bound_lines(summary) + counted_lines(summary);
+         cache_line(summary) + slo_line(summary) + phase_line(summary) + bound_lines(summary) +
+         counted_lines(summary);
 }
 
 }  // namespace tessera

@@ -38,6 +38,8 @@ class Rules {
     check_length("workload.output_tokens", scenario_.workload.output_tokens);
     check_length("workload.max_output_tokens", scenario_.workload.max_output_tokens);
     check_lengths_fit();
+    check_what_traces_lack();
+    check_sampling();
     check_amount();
     check_files();
     check_memory();
@@ -76,6 +78,8 @@ class Rules {
   void check_token_budget();
   void check_length(std::string_view path, const std::optional<LengthSpec>& length);
   void check_lengths_fit();
+  void check_what_traces_lack();
+  void check_sampling();
   void check_amount();
   void check_file(std::string_view path, const std::string& file);
   void check_files();
@@ -337,11 +341,11 @@ void Rules::check_policy() {
   if (!sound({"engine.policy"})) {
     return;
   }
+  if (const std::string why = why_not_in_order(scenario_.engine.policy); !why.empty()) {
+    fault("engine.policy.order", why);
+  }
   if (const auto* v0 = std::get_if<VllmV0Spec>(&scenario_.engine.policy)) {
     const bool old = v0->version != VllmV0Version::v0_6;
-    if (old && v0->order == Order::priority) {
-      fault("engine.policy.order", "of the versions of vllm_v0 only 0.6 serves by priority");
-    }
     if (old && v0->chunked_prefill) {
       fault("engine.policy.chunked_prefill", "of the versions of vllm_v0 only 0.6 splits prompts");
     }
@@ -426,6 +430,55 @@ void Rules::check_lengths_fit() {
     fault("workload.output_tokens",
           "a prompt of at least " + text_of(prompt) + " and an output of at least " +
               text_of(output) + " tokens never fit max_model_len (" + text_of(longest) + ")");
+  }
+}
+
+// Recorded prompts are as they were: only generated ones are made longer.
+void Rules::check_what_traces_lack() {
+  const WorkloadSpec& workload = scenario_.workload;
+  if (!std::holds_alternative<TraceArrivals>(workload.arrivals)) {
+    return;
+  }
+  if (workload.conversations) {
+    fault("workload.conversations",
+          "a trace has its own turns; leave conversations out, or generate the arrivals: poisson, "
+          "gamma, weibull, constant, burst or closed_loop");
+  }
+  if (workload.shared_prefixes && !workload.prompt_tokens) {
+    fault("workload.shared_prefixes",
+          "the trace's prompts have their own contents; give prompt_tokens, so that prompts are "
+          "drawn");
+  }
+}
+
+void Rules::check_sampling() {
+  const auto& sampling = scenario_.workload.sampling;
+  if (!sampling || !sound({"workload.sampling", "engine.policy", "engine.kv_cache"})) {
+    return;
+  }
+  if (sampling->num_sequences() < sampling->n) {
+    fault("workload.sampling.best_of", "of " + std::to_string(*sampling->best_of) +
+                                           " sequences no " + std::to_string(sampling->n) +
+                                           " can be returned; take at least n");
+  }
+  if (sampling->num_sequences() == 1) {
+    return;
+  }
+  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache);
+  if (!why.empty()) {
+    fault("workload.sampling", why);
+  }
+  const std::int64_t most = traits_of(scenario_.engine.policy).max_num_seqs;
+  if (sampling->num_sequences() > most) {
+    fault("workload.sampling", "a request of " + std::to_string(sampling->num_sequences()) +
+                                   " sequences never runs where " + std::to_string(most) +
+                                   " may run at once; raise engine.policy.max_num_seqs");
+  }
+  const GpuSpec& gpu = scenario_.hardware.gpu;
+  if (gpu.link_measured.value() <= 0.0 && gpu.link_bandwidth.value() <= 0.0) {
+    fault("workload.sampling",
+          "vllm_v0 swaps out requests of several sequences, and the GPU's link_bandwidth is "
+          "unknown; give it");
   }
 }
 
@@ -571,6 +624,10 @@ void fill_in(Scenario& scenario) {
   }
   if (std::holds_alternative<TraceArrivals>(workload.arrivals)) {
     return;
+  }
+  // A conversation ends before it outgrows the context.
+  if (workload.conversations && !workload.max_total_tokens) {
+    workload.max_total_tokens = scenario.engine.max_model_len;
   }
   if (!workload.prompt_tokens) {
     workload.prompt_tokens = FixedLength{};

@@ -9,12 +9,17 @@
 namespace tessera {
 namespace {
 
-PolicyContext policy_context(const Scenario& scenario, const KvCache& kv_cache) {
-  const KvTraits kv = traits_of(scenario.engine.kv_cache);
-  return {.max_model_len = scenario.max_model_len(),
-          .block_size = kv.block_size.value_or(Tokens{1}),
-          .kv_capacity = kv_cache.capacity(),
-          .stages = scenario.engine.parallel.pipeline};
+// The limit that the SLO sets on each request's end, or else on its first token.
+std::optional<Duration> time_limit(const Scenario& scenario) {
+  if (!scenario.slo) {
+    return std::nullopt;
+  }
+  const SloSpec& slo = *scenario.slo;
+  return slo.e2el.each ? slo.e2el.each : slo.ttft.each;
+}
+
+RequestStatus status_of(GivesUp how) {
+  return how == GivesUp::cancels ? RequestStatus::cancelled : RequestStatus::timed_out;
 }
 
 // A batch for every stage where the policy can fill them.
@@ -66,16 +71,40 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       max_model_len_(scenario.max_model_len()),
       profile_tokens_(profile_tokens(scenario)),
       kv_(make_kv_cache(scenario, plan.lead_plan())),
-      policy_(make_policy(scenario.engine.policy, policy_context(scenario, *kv_))),
+      policy_(make_policy(scenario.engine.policy, policy_context())),
       pipeline_(id, scenario),
       batches_in_flight_(batches_in_flight(scenario)),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
 }
 
+PolicyContext Engine::policy_context() {
+  const KvTraits kv = traits_of(scenario_.engine.kv_cache);
+  return {.seed = scenario_.seed,
+          .time_limit = time_limit(scenario_),
+          .prefill_time = [this](Tokens tokens) { return prefill_time(tokens); },
+          .max_model_len = scenario_.max_model_len(),
+          .block_size = kv.block_size.value_or(Tokens{1}),
+          .kv_capacity = kv_->capacity(),
+          .stages = scenario_.engine.parallel.pipeline};
+}
+
+Duration Engine::prefill_time(Tokens tokens) {
+  const std::int64_t n = tokens.count();
+  StepShape shape;
+  shape.prefill_tokens = shape.prefill_context = tokens;
+  shape.prefill_sequences = shape.sampled_sequences = 1;
+  shape.prefill_pairs = n * (n + 1) / 2;
+  return pipeline_.time(shape).total();
+}
+
 bool Engine::submit(const Request& request, SimTime now) {
   if (request.prompt >= max_model_len_) {
     reject(request, now, EndReason::prompt_too_long);
+    return false;
+  }
+  if (request.gives_up_at <= now) {
+    record_given_up(request, now);
     return false;
   }
   Sequence& sequence = sequences_.insert(request, max_model_len_ - request.prompt);
@@ -86,6 +115,9 @@ bool Engine::submit(const Request& request, SimTime now) {
   }
   phases_.arrive(sequence.kv.id, request.arrival, now);
   policy_->enqueue(sequence);
+  if (request.gives_up_at < SimTime::max()) {
+    departures_.push({request.gives_up_at, request.id, &sequence});
+  }
   return true;
 }
 
@@ -183,7 +215,7 @@ Duration Engine::time_of_prefills(const Batch& batch) {
   decodes.work = shape.work;
   for (const StepEntry& entry : batch.step.entries) {
     const bool counts = !entry.withdrawn && entry.samples && entry.kind == EntryKind::decode;
-    decodes.sampled_sequences += counts ? 1 : 0;
+    decodes.sampled_sequences += counts ? entry.rows : 0;
   }
   // A measured table need not be monotone: then the prefills took nothing.
   return std::max(whole - pipeline_.time(decodes).total(), Duration{});
@@ -209,11 +241,50 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
   batch.record.free_blocks_after = kv_->free_blocks();
   recorder_.on_step(batch.record);
   batch.step.clear();
+  for (Sequence* sequence : batch.left) {
+    sequences_.erase(*sequence);
+  }
   spare_steps_.push_back(std::move(batch.step));
   in_flight_.pop_front();
   for (Sequence* sequence : leaving_) {
-    leave(*sequence, now, on_end);
+    // A token that came too late has not come: its client had gone.
+    const Request& request = sequence->request;
+    leave(*sequence,
+          request.gives_up_at < now ? status_of(request.gives_up) : RequestStatus::finished, now,
+          on_end);
+    sequences_.erase(*sequence);
   }
+  withdraw_given_up(now, on_end);
+}
+
+// At the boundary of a step an engine hears of the clients who have gone since the last one.
+void Engine::withdraw_given_up(SimTime now, const std::function<void(const Request&)>& on_end) {
+  while (!departures_.empty() && departures_.top().at <= now) {
+    const Departure departure = departures_.top();
+    departures_.pop();
+    Sequence& sequence = *departure.sequence;
+    const bool has_left =
+        sequence.state == SequenceState::ended || sequence.request.id != departure.request;
+    if (!has_left && policy_->withdraw(sequence) == Withdrawal::leaves) {
+      withdraw(sequence, now);
+      leave(sequence, status_of(sequence.request.gives_up), now, on_end);
+      if (busy()) {
+        in_flight_.back().left.push_back(&sequence);
+      } else {
+        sequences_.erase(sequence);
+      }
+    }
+  }
+}
+
+// Takes what the sequence holds. The steps that still run with it keep its slot from being used
+// again.
+void Engine::withdraw(Sequence& sequence, SimTime now) {
+  if (sequence.state != SequenceState::waiting) {
+    kv_->release(sequence.kv.id);
+    account(sequence, now);
+  }
+  sequence.state = SequenceState::ended;
 }
 
 void Engine::sample_tokens(SimTime now) {
@@ -227,6 +298,9 @@ void Engine::sample_tokens(SimTime now) {
 
 void Engine::take_token(const StepEntry& entry, SimTime now) {
   Sequence& sequence = *entry.sequence;
+  if (sequence.state == SequenceState::ended) {
+    return;
+  }
   if (entry.samples) {
     ++sequence.generated;
     --sequence.in_flight;
@@ -252,13 +326,15 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   }
 }
 
-void Engine::leave(Sequence& sequence, SimTime now,
+void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
                    const std::function<void(const Request&)>& on_end) {
   const KvAccount::Totals totals = account_.close(sequence.kv.id);
   RequestRecord record;
   record.request = sequence.request;
   record.engine = id_;
-  record.reason = sequence.output < sequence.request.output ? EndReason::length : EndReason::none;
+  record.status = status;
+  const bool is_cut = sequence.output < sequence.request.output;
+  record.reason = status == RequestStatus::finished && is_cut ? EndReason::length : EndReason::none;
   record.scheduled = sequence.scheduled;
   record.first_token = sequence.first_token;
   record.ended = now;
@@ -270,7 +346,6 @@ void Engine::leave(Sequence& sequence, SimTime now,
   record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
   record.phases = phases_.close(sequence.kv.id, now);
   recorder_.on_request_end(record);
-  sequences_.erase(sequence);
   on_end(record.request);
 }
 
@@ -281,6 +356,16 @@ void Engine::reject(const Request& request, SimTime now, EndReason reason) {
   record.status = RequestStatus::rejected;
   record.reason = reason;
   record.ended = now;
+  recorder_.on_request_end(record);
+}
+
+void Engine::record_given_up(const Request& request, SimTime now) {
+  RequestRecord record;
+  record.request = request;
+  record.engine = id_;
+  record.status = status_of(request.gives_up);
+  record.ended = now;
+  record.phases.queued_slot = now - request.arrival;
   recorder_.on_request_end(record);
 }
 

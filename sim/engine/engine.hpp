@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <queue>
 #include <vector>
 
 #include "sim/engine/device_kv.hpp"
@@ -39,20 +40,39 @@ class Engine final : public ServingEngine {
   [[nodiscard]] Bytes kv_reserved() const override;
 
  private:
+  // When the client of a request goes away.
+  struct Departure {
+    SimTime at;
+    RequestId request{};
+    Sequence* sequence = nullptr;  // of the request, unless it has left
+    // A heap keeps its greatest on top: the latest is the least.
+    friend bool operator<(const Departure& a, const Departure& b) {
+      return a.at != b.at ? a.at > b.at : a.request > b.request;
+    }
+  };
   struct Batch {
     Step step;
     StepRecord record;
     Duration of_prefills;  // what they take of its time
+    // Of its sequences, those that have left before its end, and whose slots it still names.
+    std::vector<Sequence*> left;
   };
 
+  [[nodiscard]] PolicyContext policy_context();
+  // Of a prompt by itself, in one step.
+  [[nodiscard]] Duration prefill_time(Tokens tokens);
   [[nodiscard]] bool begin_step(SimTime now);
   void change_phases(const Step& step, SimTime now);
   void launch(SimTime now, QueueSizes before);
   [[nodiscard]] Duration time_of_prefills(const Batch& batch);
   void sample_tokens(SimTime now);
   void take_token(const StepEntry& entry, SimTime now);
-  void leave(Sequence& sequence, SimTime now, const std::function<void(const Request&)>& on_end);
+  void leave(const Sequence& sequence, RequestStatus status, SimTime now,
+             const std::function<void(const Request&)>& on_end);
+  void withdraw_given_up(SimTime now, const std::function<void(const Request&)>& on_end);
+  void withdraw(Sequence& sequence, SimTime now);
   void reject(const Request& request, SimTime now, EndReason reason);
+  void record_given_up(const Request& request, SimTime now);
   void account(const Sequence& sequence, SimTime now);
   void report_usage(SimTime now);
   void report_device(std::size_t device, const KvUsage& kv, SimTime now);
@@ -76,6 +96,7 @@ class Engine final : public ServingEngine {
   std::size_t batches_in_flight_;    // at the most
   std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
+  std::priority_queue<Departure> departures_;  // of requests that may have ended
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
 };

@@ -24,17 +24,24 @@ std::string why_not_apart(const Scenario& scenario) {
   if (std::holds_alternative<ClosedLoopArrivals>(scenario.workload.arrivals)) {
     return "the users of a closed loop tie the engines together";
   }
+  if (scenario.workload.conversations) {
+    return "turns that follow an answer tie the engines together";
+  }
   return {};
 }
 
 }  // namespace
 
-std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder) {
+std::string why_step_by_step(const Scenario& scenario, const SourceTraits& source,
+                             const Recorder& recorder) {
   if (scenario.engine.advance == Advance::step) {
     return "engine.advance is step";
   }
   if (!recorder.takes_spans()) {
-    return "what is recorded names the sequences of every step";
+    return "what is recorded needs every step by itself";
+  }
+  if (source.gives_up || source.several_sequences) {
+    return "requests may be given up, or have several sequences";
   }
   if (std::string why = why_not_apart(scenario); !why.empty()) {
     return why;
@@ -46,8 +53,9 @@ std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder)
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
-                                           const EnginePlan& plan, Recorder& recorder) {
-  if (why_step_by_step(scenario, recorder).empty()) {
+                                           const EnginePlan& plan, const SourceTraits& source,
+                                           Recorder& recorder) {
+  if (why_step_by_step(scenario, source, recorder).empty()) {
     return make_span_engine(id, scenario, plan.lead_plan(), recorder);
   }
   return std::make_unique<Engine>(id, scenario, plan, recorder);

@@ -19,6 +19,7 @@ Sequence& SequenceTable::insert(const Request& request, Tokens longest_output) {
   sequence.kv.id = id;
   sequence.kv.prompt = request.prompt;
   sequence.kv.output = sequence.output;
+  sequence.kv.num_sequences = request.num_sequences;
   if (request.max_output) {
     sequence.kv.max_output = limit;
   }

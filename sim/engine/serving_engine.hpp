@@ -13,6 +13,7 @@
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
 #include "tessera/memory/memory_plan.hpp"
+#include "tessera/workload/request_source.hpp"
 
 namespace tessera {
 
@@ -45,6 +46,7 @@ class ServingEngine {
 // the recorder wants to know allow no more.
 [[nodiscard]] std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
                                                          const EnginePlan& plan,
+                                                         const SourceTraits& source,
                                                          Recorder& recorder);
 
 }  // namespace tessera

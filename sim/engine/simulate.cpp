@@ -32,7 +32,8 @@ class Node {
     const EnginePlan& plan = std::get<EnginePlan>(planned);
     announce(plan);
     for (std::size_t i = 0; i < views_.size(); ++i) {
-      replicas_.push_back({make_engine(static_cast<EngineId>(i), scenario, plan, recorder), {}});
+      replicas_.push_back(
+          {make_engine(static_cast<EngineId>(i), scenario, plan, source.traits(), recorder), {}});
     }
   }
 

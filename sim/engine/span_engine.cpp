@@ -563,7 +563,8 @@ void SpanEngine::extend_span(SimTime now, SimTime horizon) {
   }
   // Each takes at most a block in so many steps as a block has entries.
   const bool all_fit = decoding_ * (steps / block_size_ + 1) <= spare_blocks();
-  if (all_fit && steps > 2 * block_size_) {
+  const bool many = steps > block_size_ / 2 + 4 * std::min(decoding_, block_size_);
+  if (all_fit && many) {
     take_blocks_at_once(steps, now);
   } else {
     steps = take_blocks_in_turn(steps, now);
@@ -606,7 +607,7 @@ void SpanEngine::take_blocks_at_once(std::int64_t steps, SimTime now) {
   span_.num_taken = 0;
   span_.taken_moment = 0;
   const std::int64_t here = residue_of(iteration_);
-  for (std::int64_t offset = 0; offset < block_size_; ++offset) {
+  for (std::int64_t offset = 0; offset < std::min(block_size_, steps); ++offset) {
     const std::int64_t residue = (here + offset) % block_size_;
     const std::int64_t blocks = takes_[static_cast<std::size_t>(residue)];
     if (blocks == 0) {
@@ -842,8 +843,7 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
-  const auto cost =
-      make_cost_model(scenario);
+  const auto cost = make_cost_model(scenario);
   return cost->step(shape).total().picoseconds();
 }
 
@@ -858,8 +858,7 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (kv_cache == nullptr || kv_cache->prefix_caching || kv_cache->reserve != BlockReserve::grow) {
     return "spans are for paged KV that grows, without prefix caching";
   }
-  const auto cost =
-      make_cost_model(scenario);
+  const auto cost = make_cost_model(scenario);
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }

@@ -27,17 +27,21 @@ class BlockKv final : public KvCache {
 
   [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const override {
     const Tokens entries = sequence.final_entries();
-    if (!fits_grant(sequence, entries) || blocks_to_hold(sequence, entries) > usable()) {
+    const Group group = group_of(sequence);
+    const Blocks needed = blocks_of(group, entries);
+    if (!fits_grant(sequence, entries) ||
+        std::max(needed, blocks_to_hold(sequence, entries)) > usable()) {
       return false;
     }
     if (!rules_.watermark_always) {
       return true;
     }
-    // Preempted late, it must be admitted with all its entries; its last decode wants a free block.
+    // Preempted late, it must be admitted with all its entries; its last decode wants a free block
+    // for each sequence.
     const bool decodes = sequence.output > Tokens{1};
-    const Blocks before_last = blocks_of(entries - Tokens{decodes ? 1 : 0});
-    return blocks_of(entries) + watermark_ <= usable() &&
-           before_last + Blocks{decodes ? 1 : 0} <= usable();
+    const Blocks before_last = blocks_of(group, entries - Tokens{decodes ? 1 : 0});
+    return needed + watermark_ <= usable() &&
+           before_last + Blocks{decodes ? group.num_sequences : 0} <= usable();
   }
 
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const override {
@@ -74,14 +78,21 @@ class BlockKv final : public KvCache {
       return grant;
     }
     const Blocks granted = blocks_to_hold(sequence, admission.entries);
-    rows_.open(sequence, block_size_ * granted.count());
+    const Group group = group_of(sequence);
+    rows_.open(in_cells(sequence, group), block_size_ * granted.count());
     chains_.resize(rows_.size());
+    groups_.resize(rows_.size());
+    groups_[index_of(sequence.id)] = group;
     take(chains_[index_of(sequence.id)], granted);
     return Grant::ok;
   }
 
-  Grant extend(SequenceId id, Tokens entries, KvWork& /*work*/) override {
-    if (entries <= rows_.row(id).reserved) {
+  Grant extend(SequenceId id, Tokens entries, KvWork& work) override {
+    const Row& row = rows_.row(id);
+    if (groups_[index_of(id)].num_sequences > 1) {
+      return extend_group(id, entries, work);
+    }
+    if (entries <= row.reserved) {
       return Grant::ok;
     }
     const Blocks needed = blocks_of(entries);
@@ -101,7 +112,16 @@ class BlockKv final : public KvCache {
   // Nothing is shared.
   void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
 
-  void write(SequenceId id, Tokens entries) override { rows_.write(id, entries); }
+  void write(SequenceId id, Tokens entries) override {
+    if (!rows_.holds(id) || groups_[index_of(id)].num_sequences == 1) {
+      rows_.write(id, entries);
+      return;
+    }
+    Group& group = groups_[index_of(id)];
+    const Tokens before = group.cells(block_size_);
+    group.written += entries;
+    rows_.write(id, group.cells(block_size_) - before);
+  }
 
   void end_of_sequence(SequenceId id) override { rows_.end(id); }
 
@@ -140,7 +160,9 @@ class BlockKv final : public KvCache {
     TESSERA_INVARIANT(swapped != swapped_.end(), "who is swapped in was swapped out");
     const Row& row = swapped->second;
     const Blocks blocks = blocks_of(row.reserved);
-    const Blocks asked = Blocks{row.written / block_size_} + Blocks{1};
+    const std::int64_t sequences = groups_[index_of(id)].num_sequences;
+    const Blocks asked =
+        sequences > 1 ? blocks + Blocks{sequences} : Blocks{row.written / block_size_} + Blocks{1};
     if (std::max(asked + watermark_, blocks) > queue_.size()) {
       return Grant::later;
     }
@@ -195,6 +217,64 @@ class BlockKv final : public KvCache {
   }
 
  private:
+  // The sequences of one request, in entries of each of them.
+  struct Group {
+    std::int64_t num_sequences = 1;
+    Tokens prompt{0};
+    Tokens written{0};
+
+    // What they share for good: the full blocks of the prompt.
+    [[nodiscard]] Tokens shared(Tokens block_size) const {
+      return block_size * (prompt / block_size);
+    }
+    // Cells that are written in all, once they have `written` entries each.
+    [[nodiscard]] Tokens cells(Tokens block_size) const {
+      const Tokens in_common = shared(block_size);
+      return written <= prompt ? written : in_common + (written - in_common) * num_sequences;
+    }
+  };
+
+  static Group group_of(const KvSequence& sequence) {
+    return {sequence.num_sequences, sequence.prompt, Tokens{0}};
+  }
+
+  // Blocks of a group whose sequences have `entries` entries each.
+  [[nodiscard]] Blocks blocks_of(const Group& group, Tokens entries) const {
+    const Tokens shared = group.shared(block_size_);
+    return group.num_sequences == 1 || entries <= group.prompt
+               ? blocks_of(entries)
+               : blocks_of(shared) + blocks_of(entries - shared) * group.num_sequences;
+  }
+
+  // What the ledger is told of a group: a row of as many cells as all of its sequences fill.
+  [[nodiscard]] KvSequence in_cells(const KvSequence& sequence, Group group) const {
+    KvSequence row = sequence;
+    if (group.num_sequences > 1) {
+      group.written = sequence.final_entries();
+      row.output += group.cells(block_size_) - group.written;
+    }
+    return row;
+  }
+
+  Grant extend_group(SequenceId id, Tokens entries, KvWork& work) {
+    const Group& group = groups_[index_of(id)];
+    BlockChain& chain = chains_[index_of(id)];
+    const Blocks needed = blocks_of(group, entries);
+    if (needed > usable()) {
+      return Grant::never;
+    }
+    if (needed - chain.size > queue_.size()) {
+      return Grant::later;
+    }
+    const bool forks = group.written <= group.prompt && entries > group.prompt;
+    if (forks && group.prompt % block_size_ != Tokens{0}) {
+      work.copied += layout_.block * (group.num_sequences - 1);
+    }
+    take(chain, needed - chain.size);
+    rows_.grow(id, block_size_ * needed.count());
+    return Grant::ok;
+  }
+
   static void mark(const std::vector<BlockId>& blocks, std::vector<bool>& seen) {
     for (const BlockId block : blocks) {
       const auto at = static_cast<std::size_t>(block);
@@ -243,6 +323,7 @@ class BlockKv final : public KvCache {
   BlockQueue queue_;
   RowTable rows_;
   std::vector<BlockChain> chains_;     // by sequence id
+  std::vector<Group> groups_;          // by sequence id
   std::map<SequenceId, Row> swapped_;  // whose KV is in host memory
   Blocks host_free_;
 };

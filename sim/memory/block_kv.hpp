@@ -1,4 +1,4 @@
-// KV in blocks of which no two sequences share one: what vLLM's manager without prefix caching,
+// KV in blocks of which no two requests share one: what vLLM's manager without prefix caching,
 // LightLLM's slab of tokens, TensorRT-LLM's and TGI's managers have in common. They differ in what
 // a sequence owns when it is admitted, and in what they keep back.
 #pragma once

@@ -74,7 +74,7 @@ void RequestTotals::add_finished(const RequestRecord& record) {
   counts_.cut += record.reason == EndReason::length ? 1 : 0;
   counts_.within_slo += keeps_limits(record) ? 1 : 0;
   counts_.prompt_tokens += record.request.prompt.count();
-  counts_.output_tokens += record.output.count();
+  counts_.output_tokens += record.output.count() * record.request.num_sequences;
   counts_.cached_tokens += record.cached.count();
   if (const auto value = record.ttft()) {
     ttft.add(*value);

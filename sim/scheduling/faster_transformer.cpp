@@ -6,7 +6,7 @@ namespace tessera {
 
 std::unique_ptr<BatchPolicy> make_policy(const FasterTransformerSpec& spec,
                                          const PolicyContext& /*context*/) {
-  return make_reserving_batch(spec.max_num_seqs, Joining::when_nobody_runs);
+  return make_reserving_batch(spec.max_num_seqs, Joining::when_nobody_runs, make_fcfs_queue());
 }
 
 }  // namespace tessera

@@ -37,6 +37,12 @@ class FastGen final : public BatchPolicy {
     std::erase_if(generating_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(generating_, &sequence);
+    std::erase(prompts_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     const auto begun = std::count_if(prompts_.begin(), prompts_.end(), is_running);
     return {.running = static_cast<std::int64_t>(generating_.size()) + begun,

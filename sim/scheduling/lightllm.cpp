@@ -59,6 +59,13 @@ class LightLlm final : public BatchPolicy {
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    const bool waits = std::erase(waiting_, &sequence) > 0;
+    num_paused_ -= waits && sequence.num_preemptions > 0 ? 1 : 0;
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

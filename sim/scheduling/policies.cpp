@@ -16,6 +16,36 @@ std::string_view kind_of(const PolicySpec& spec) {
   return std::visit([](const auto& alternative) { return alternative.kind; }, spec);
 }
 
+std::string why_not_in_order(const PolicySpec& policy) {
+  const PolicyTraits traits = traits_of(policy);
+  if (traits.orders.contains(traits.order)) {
+    return {};
+  }
+  std::string possible;
+  for (std::size_t i = 0; i < EnumNames<Order>::names.size(); ++i) {
+    if (traits.orders.contains(static_cast<Order>(i))) {
+      possible += (possible.empty() ? "" : ", ") + std::string(EnumNames<Order>::names[i]);
+    }
+  }
+  return "the policy '" + std::string(kind_of(policy)) + "' as set does not serve in the order '" +
+         std::string(name_of(traits.order)) + "'; take " + possible +
+         ", or the policy vllm_v1 without async_scheduling, which knows all of them";
+}
+
+std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
+  if (!traits_of(policy).serves_groups) {
+    return "the policy '" + std::string(kind_of(policy)) +
+           "' as set serves requests of one sequence only; take the policy vllm_v0, order: fcfs, "
+           "without chunked_prefill";
+  }
+  if (!traits_of(kv_cache).copies_on_write) {
+    return "'" + std::string(kind_of(kv_cache)) +
+           "' as set does not share blocks between the sequences of a request; take kv_cache "
+           "{kind: paged} without prefix_caching and reserve";
+  }
+  return {};
+}
+
 std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
   const PolicyTraits asks = traits_of(policy);
   const KvTraits offers = traits_of(kv_cache);

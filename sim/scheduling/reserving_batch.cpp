@@ -1,6 +1,5 @@
 #include "sim/scheduling/reserving_batch.hpp"
 
-#include <deque>
 #include <vector>
 
 #include "tessera/core/contract.hpp"
@@ -10,14 +9,18 @@ namespace {
 
 class ReservingBatch final : public BatchPolicy {
  public:
-  ReservingBatch(std::int64_t max_num_seqs, Joining joining, std::int64_t stages)
+  ReservingBatch(std::int64_t max_num_seqs, Joining joining, std::unique_ptr<WaitingQueue> waiting,
+                 std::int64_t stages)
       : max_num_seqs_(max_num_seqs),
         max_running_(static_cast<std::size_t>(max_num_seqs * stages)),
-        joining_(joining) {}
+        joining_(joining),
+        queue_(std::move(waiting)),
+        waiting_(*queue_) {}
 
-  void enqueue(Sequence& sequence) override { waiting_.push_back(&sequence); }
+  void enqueue(Sequence& sequence) override { waiting_.append(sequence); }
 
   void schedule(StepBuilder& builder) override {
+    waiting_.begin_step(running_, builder.now());
     const bool admits = joining_ == Joining::at_every_step || running_.empty();
     const std::int64_t decodes = decode_all(builder);
     if (admits) {
@@ -27,7 +30,18 @@ class ReservingBatch final : public BatchPolicy {
 
   void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) override {
     leaving.insert(leaving.end(), finished.begin(), finished.end());
+    for (Sequence* sequence : finished) {
+      waiting_.left(*sequence);
+    }
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
+  }
+
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    if (std::erase(running_, &sequence) == 0) {
+      waiting_.remove(sequence);
+    }
+    waiting_.left(sequence);
+    return Withdrawal::leaves;
   }
 
   [[nodiscard]] QueueSizes sizes() const override {
@@ -36,7 +50,7 @@ class ReservingBatch final : public BatchPolicy {
   }
 
   [[nodiscard]] const Sequence* head_of_queue() const override {
-    return waiting_.empty() ? nullptr : waiting_.front();
+    return waiting_.empty() ? nullptr : &waiting_.head();
   }
 
  private:
@@ -56,12 +70,13 @@ class ReservingBatch final : public BatchPolicy {
 
   void admit_whole_prompts(StepBuilder& builder, std::int64_t room) {
     for (; !waiting_.empty() && room > 0 && running_.size() < max_running_; --room) {
-      Sequence& sequence = *waiting_.front();
+      Sequence& sequence = waiting_.head();
       const StepBuilder::Terms terms{.tokens = sequence.known(), .must_fit = sequence.known()};
       if (builder.admit(sequence, terms) != Grant::ok) {
         return;
       }
-      waiting_.pop_front();
+      waiting_.pop_head();
+      waiting_.admitted(sequence);
       running_.push_back(&sequence);
     }
   }
@@ -70,14 +85,16 @@ class ReservingBatch final : public BatchPolicy {
   std::size_t max_running_;    // of the steps of all stages
   Joining joining_;
   std::vector<Sequence*> running_;
-  std::deque<Sequence*> waiting_;
+  std::unique_ptr<WaitingQueue> queue_;
+  WaitingQueue& waiting_;
 };
 
 }  // namespace
 
 std::unique_ptr<BatchPolicy> make_reserving_batch(std::int64_t max_num_seqs, Joining joining,
+                                                  std::unique_ptr<WaitingQueue> waiting,
                                                   std::int64_t stages) {
-  return std::make_unique<ReservingBatch>(max_num_seqs, joining, stages);
+  return std::make_unique<ReservingBatch>(max_num_seqs, joining, std::move(waiting), stages);
 }
 
 }  // namespace tessera

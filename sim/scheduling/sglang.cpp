@@ -69,6 +69,14 @@ class Sglang final : public BatchPolicy {
     is_full_ = is_full_ && finished.empty();
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    waiting_.remove(sequence);
+    chunked_ = chunked_ == &sequence ? nullptr : chunked_;
+    is_full_ = false;
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = num_running() + (chunked_ != nullptr ? 1 : 0),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

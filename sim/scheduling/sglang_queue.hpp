@@ -18,6 +18,7 @@ class SglangQueue {
   void push_front(Sequence& sequence) { sequences_.insert(sequences_.begin(), &sequence); }
   // Puts it in the order in which it is served in this step.
   void sort(const StepBuilder& builder);
+  void remove(const Sequence& sequence) { std::erase(sequences_, &sequence); }
   // Those who have been admitted leave.
   void drop_running();
 

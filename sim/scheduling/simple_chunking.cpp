@@ -41,6 +41,12 @@ class SimpleChunking final : public BatchPolicy {
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    std::erase(waiting_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override { return sizes_of(running_, waiting_); }
   [[nodiscard]] const Sequence* head_of_queue() const override {
     return waiting_.empty() ? nullptr : waiting_.front();

@@ -38,6 +38,11 @@ class Static final : public BatchPolicy {
     }
   }
 
+  // The rows of a batch are computed together, to the end.
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    return std::erase(waiting_, &sequence) > 0 ? Withdrawal::leaves : Withdrawal::stays;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(rows_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

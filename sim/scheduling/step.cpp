@@ -8,7 +8,7 @@ StepShape Step::shape() const {
     if (entry.withdrawn) {
       continue;
     }
-    shape.sampled_sequences += entry.samples ? 1 : 0;
+    shape.sampled_sequences += entry.samples ? entry.rows : 0;
     if (entry.kind == EntryKind::prefill) {
       const std::int64_t n = entry.tokens.count();
       const std::int64_t past = entry.context.count() - n;
@@ -18,8 +18,8 @@ StepShape Step::shape() const {
       shape.prefill_pairs += n * past + n * (n + 1) / 2;
       shape.prefill_squares += n * n;
     } else {
-      ++shape.decode_sequences;
-      shape.decode_context += entry.context;
+      shape.decode_sequences += entry.rows;
+      shape.decode_context += entry.context * entry.rows;
     }
   }
   shape.work = work;

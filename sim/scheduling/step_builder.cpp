@@ -118,7 +118,7 @@ Tokens StepBuilder::preempt(Sequence& sequence) {
     StepEntry& entry = step_.entries[sequence.entry];
     entry.withdrawn = true;
     sequence.in_flight -= Tokens{entry.samples ? 1 : 0};
-    returned = entry.tokens;
+    returned = entry.tokens * entry.rows;
     step_.tokens -= returned;
     sequence.in_step = false;
   }
@@ -139,12 +139,15 @@ void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
   sequence.prefilling = sequence.prefilling && !samples;
   sequence.in_step = true;
   sequence.entry = step_.entries.size();
-  step_.tokens += tokens;
+  // The sequences of a group begin with one prefill, and go on by themselves.
+  const std::int64_t rows = kind == EntryKind::decode ? sequence.request.num_sequences : 1;
+  step_.tokens += tokens * rows;
   step_.entries.push_back({.sequence = &sequence,
                            .tokens = tokens,
                            .context = sequence.kv.left_padding + sequence.computed,
                            .kind = kind,
                            .samples = samples,
+                           .rows = rows,
                            .preemptions = sequence.num_preemptions});
 }
 

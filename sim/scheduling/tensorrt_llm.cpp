@@ -50,6 +50,11 @@ class TensorRtLlm final : public BatchPolicy {
     std::erase_if(requests_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(requests_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     const auto running = std::count_if(requests_.begin(), requests_.end(), has_begun);
     return {.running = running, .waiting = static_cast<std::int64_t>(requests_.size()) - running};

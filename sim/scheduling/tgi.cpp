@@ -51,6 +51,12 @@ class Tgi final : public BatchPolicy {
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    std::erase(waiting_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = num_running(), .waiting = static_cast<std::int64_t>(waiting_.size())};
   }

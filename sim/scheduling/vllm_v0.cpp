@@ -5,12 +5,14 @@
 // chunks of prompts fill up the step. A decode needs a free block, even if its last one has room;
 // victims come from the back of those not yet visited, and are recomputed or swapped out. Whoever
 // is swapped out keeps new prompts from being admitted, and comes back in a step without
-// preemption.
+// preemption. A request of several sequences (parallel sampling) counts as so many, wants so many
+// free blocks to decode, and is swapped out where its memory is taken.
 #include <algorithm>
 #include <tuple>
 
 #include "sim/scheduling/recompute_preemption.hpp"
 #include "tessera/core/contract.hpp"
+#include "tessera/core/diagnostic.hpp"
 
 namespace tessera {
 namespace {
@@ -18,6 +20,14 @@ namespace {
 bool more_urgent(const Sequence* a, const Sequence* b) {
   return std::tuple(a->request.priority, a->request.arrival) <
          std::tuple(b->request.priority, b->request.arrival);
+}
+
+std::int64_t num_sequences(const std::deque<Sequence*>& requests) {
+  std::int64_t sum = 0;
+  for (const Sequence* request : requests) {
+    sum += request->request.num_sequences;
+  }
+  return sum;
 }
 
 // What a step may still take in.
@@ -46,6 +56,13 @@ class VllmV0 final : public BatchPolicy {
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
   }
 
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    std::erase(running_, &sequence);
+    std::erase(waiting_, &sequence);
+    std::erase(swapped_, &sequence);
+    return Withdrawal::leaves;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size()),
@@ -58,7 +75,7 @@ class VllmV0 final : public BatchPolicy {
 
  private:
   void schedule_default(StepBuilder& builder) {
-    const auto running = static_cast<std::int64_t>(running_.size());
+    const std::int64_t running = num_sequences(running_);
     Budget budget{spec_.max_num_batched_tokens, spec_.max_num_seqs - running};
     if (swapped_.empty()) {
       const std::vector<Sequence*> admitted = admit_waiting(builder, budget);
@@ -140,7 +157,7 @@ class VllmV0 final : public BatchPolicy {
 
   // Preempts until there is a block for the next token. False when `sequence` itself had to go.
   bool make_room(StepBuilder& builder, Sequence& sequence, Visited& visited) {
-    while (touches_a_block(sequence) && !builder.has_free_block()) {
+    while (touches_a_block(sequence) && !builder.has_free_blocks_for(sequence)) {
       if (visited.unvisited.empty()) {
         take_memory(builder, sequence, visited);
         return false;
@@ -159,8 +176,14 @@ class VllmV0 final : public BatchPolicy {
   }
 
   void take_memory(StepBuilder& builder, Sequence& victim, Visited& visited) const {
-    if (spec_.preemption == Preemption::swap && builder.swap_out(victim) == Grant::ok) {
+    const bool is_group = victim.request.num_sequences > 1;
+    const bool swaps = spec_.preemption == Preemption::swap || is_group;
+    if (swaps && builder.swap_out(victim) == Grant::ok) {
       visited.swapped_out.push_back(&victim);
+    } else if (is_group) {
+      throw BadInput(Place{"engine.memory.swap_space"},
+                     "host memory is full, and a request of several sequences cannot be computed "
+                     "again: vLLM v0 ends here; give it more swap_space");
     } else {
       builder.preempt(victim);
       visited.recomputed.push_back(&victim);
@@ -177,7 +200,8 @@ class VllmV0 final : public BatchPolicy {
   // Brings back those who were swapped out, in order, while they fit.
   std::vector<Sequence*> swap_in(StepBuilder& builder, Budget& budget) {
     std::vector<Sequence*> returned;
-    while (!swapped_.empty() && budget.tokens > Tokens{0} && budget.sequences > 0) {
+    while (!swapped_.empty() && budget.tokens > Tokens{0} &&
+           budget.sequences >= swapped_.front()->request.num_sequences) {
       Sequence& sequence = *swapped_.front();
       if (builder.swap_in(sequence) != Grant::ok) {
         break;
@@ -185,7 +209,7 @@ class VllmV0 final : public BatchPolicy {
       swapped_.pop_front();
       Visited as_running;
       visit(builder, sequence, as_running, budget);
-      budget.sequences -= spec_.chunked_prefill ? 0 : 1;
+      budget.sequences -= spec_.chunked_prefill ? 0 : sequence.request.num_sequences;
       returned.push_back(&sequence);
     }
     return returned;
@@ -195,7 +219,7 @@ class VllmV0 final : public BatchPolicy {
     std::vector<Sequence*> admitted;
     Tokens longest{0};
     Tokens total{0};
-    while (!waiting_.empty() && budget.sequences > 0) {
+    while (!waiting_.empty() && budget.sequences >= waiting_.front()->request.num_sequences) {
       Sequence& sequence = *waiting_.front();
       const Tokens tokens =
           spec_.chunked_prefill ? std::min(sequence.known(), budget.tokens) : sequence.known();
@@ -209,7 +233,7 @@ class VllmV0 final : public BatchPolicy {
       waiting_.pop_front();
       admitted.push_back(&sequence);
       budget.tokens -= tokens;
-      --budget.sequences;
+      budget.sequences -= sequence.request.num_sequences;
     }
     return admitted;
   }
@@ -240,7 +264,7 @@ class VllmV0 final : public BatchPolicy {
       running_.pop_back();
       builder.preempt(victim);
       waiting_.push_front(&victim);
-      ++budget.sequences;
+      budget.sequences += victim.request.num_sequences;
     }
     waiting_.push_front(&head);
     std::stable_sort(waiting_.begin(), waiting_.end(), more_urgent);

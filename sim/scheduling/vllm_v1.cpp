@@ -3,10 +3,9 @@
 // alike, then admits waiting ones; who runs out of KV blocks preempts the last of the running list,
 // or by priority the least urgent one.
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
-#include "sim/scheduling/vllm_v1_queue.hpp"
+#include "sim/scheduling/waiting_queue.hpp"
 #include "tessera/scheduling/batch_policy.hpp"
 
 namespace tessera {
@@ -18,16 +17,23 @@ class VllmV1 final : public BatchPolicy {
       : spec_(spec),
         max_model_len_(context.max_model_len),
         stages_(context.stages),
-        waiting_(spec.order) {}
+        queue_(make_waiting_queue({spec.order, spec.prediction_error}, context)),
+        waiting_(*queue_) {}
 
   void enqueue(Sequence& sequence) override { waiting_.append(sequence); }
 
   void schedule(StepBuilder& builder) override {
     Tokens budget = spec_.max_num_batched_tokens;
+    waiting_.begin_step(running_, builder.now());
+    const std::vector<Sequence*> displaced = give_way(builder);
     schedule_running(builder, budget);
-    // Whoever preempts has no memory to give away.
-    if (!builder.has_preempted()) {
+    // Whoever preempts for want of memory has none to give away.
+    if (builder.num_preempted() == displaced.size()) {
       admit_waiting(builder, budget);
+    }
+    // Only now: who has just given way is not admitted in the same step.
+    for (Sequence* sequence : displaced) {
+      waiting_.put_back(*sequence);
     }
   }
 
@@ -37,12 +43,21 @@ class VllmV1 final : public BatchPolicy {
     }
     leaving.insert(leaving.end(), finished.begin(), finished.end());
     std::erase_if(running_, [](const Sequence* sequence) { return sequence->finished(); });
-    for (const Sequence* sequence : finished) {
+    for (Sequence* sequence : finished) {
       // Preempted while its last token was in flight.
       if (sequence->state == SequenceState::waiting) {
         waiting_.remove(*sequence);
       }
+      waiting_.left(*sequence);
     }
+  }
+
+  [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
+    if (std::erase(running_, &sequence) == 0) {
+      waiting_.remove(sequence);
+    }
+    waiting_.left(sequence);
+    return Withdrawal::leaves;
   }
 
   [[nodiscard]] QueueSizes sizes() const override {
@@ -66,6 +81,29 @@ class VllmV1 final : public BatchPolicy {
     return threshold > Tokens{0} ? std::min(tokens, threshold) : tokens;
   }
 
+  // Where the order lets running sequences give way, they do until the head of the queue can run.
+  std::vector<Sequence*> give_way(StepBuilder& builder) {
+    std::vector<Sequence*> displaced;
+    const auto limit = static_cast<std::size_t>(spec_.max_num_seqs);
+    while (waiting_.displaces() && !running_.empty() && !waiting_.empty()) {
+      const std::size_t victim = waiting_.choose_victim(running_);
+      if (!waiting_.gives_way(*running_[victim])) {
+        break;
+      }
+      Sequence& head = waiting_.head();
+      const Tokens cached = builder.cached_prefix(head);
+      const Tokens tokens =
+          std::min(below_threshold(head.known() - cached), spec_.max_num_batched_tokens);
+      if (running_.size() < limit && builder.could_admit(head, terms_for(head, cached, tokens))) {
+        break;
+      }
+      displaced.push_back(running_[victim]);
+      running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(victim));
+      builder.preempt(*displaced.back());
+    }
+    return displaced;
+  }
+
   void schedule_running(StepBuilder& builder, Tokens& budget) {
     for (std::size_t i = 0; i < running_.size() && budget > Tokens{0}; ++i) {
       Sequence& sequence = *running_[i];
@@ -75,7 +113,7 @@ class VllmV1 final : public BatchPolicy {
       const Tokens tokens = std::min({below_threshold(sequence.remaining()), budget,
                                       max_model_len_ - Tokens{1} - sequence.computed});
       while (builder.schedule(sequence, tokens) != Grant::ok) {
-        const std::size_t victim = choose_victim();
+        const std::size_t victim = waiting_.choose_victim(running_);
         const bool was_scheduled = running_[victim]->in_step;
         const bool was_itself = running_[victim] == &sequence;
         budget += preempt(builder, victim);
@@ -87,20 +125,6 @@ class VllmV1 final : public BatchPolicy {
       }
       budget -= tokens;
     }
-  }
-
-  // The last of the running list; by priority the one with the greatest (priority, arrival), the
-  // first of equals.
-  [[nodiscard]] std::size_t choose_victim() const {
-    if (spec_.order == Order::fcfs) {
-      return running_.size() - 1;
-    }
-    const auto less_urgent = [](const Sequence* a, const Sequence* b) {
-      return std::tuple(a->request.priority, a->request.arrival) <
-             std::tuple(b->request.priority, b->request.arrival);
-    };
-    const auto victim = std::max_element(running_.begin(), running_.end(), less_urgent);
-    return static_cast<std::size_t>(victim - running_.begin());
   }
 
   // Returns the tokens that the victim had been given in this step.
@@ -134,6 +158,7 @@ class VllmV1 final : public BatchPolicy {
         break;
       }
       waiting_.pop_head();
+      waiting_.admitted(sequence);
       running_.push_back(&sequence);
       budget -= tokens;
     }
@@ -156,7 +181,8 @@ class VllmV1 final : public BatchPolicy {
   Tokens max_model_len_;
   std::int64_t stages_;
   std::vector<Sequence*> running_;  // in order of admission
-  VllmV1Queue waiting_;
+  std::unique_ptr<WaitingQueue> queue_;
+  WaitingQueue& waiting_;
 };
 
 }  // namespace

@@ -141,6 +141,23 @@ void read_hash_ids(JsonCursor& json, std::vector<std::uint64_t>& hash_ids) {
   json.expect(']', "behind the last of 'hash_ids'");
 }
 
+const AttributeColumn* find_attribute(std::string_view key) {
+  for (const AttributeColumn& column : attribute_columns()) {
+    if (column.name == key) {
+      return &column;
+    }
+  }
+  return nullptr;
+}
+
+void read_attribute(JsonCursor& json, const AttributeColumn& column, TraceAttributes& attributes) {
+  const JsonCursor start = json;
+  const std::string_view text = json.scalar();
+  if (!column.read(text, attributes)) {
+    start.fail("expected " + std::string(column.form) + ", not " + excerpt(text));
+  }
+}
+
 std::optional<std::uint32_t> parse_limit(std::string_view text) {
   const std::optional<std::uint32_t> tokens = parse_tokens(text);
   return tokens == 0U ? std::nullopt : tokens;
@@ -165,6 +182,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   std::optional<std::uint32_t> prompt;
   std::optional<std::uint32_t> output;
   std::optional<std::uint32_t> limit;
+  TraceAttributes attributes;
   bool has_ids = false;
   json.expect('{', "at the start of a line of JSON");
   if (!json.take('}')) {
@@ -185,6 +203,8 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
         }
         has_ids = true;
         read_hash_ids(json, hash_ids);
+      } else if (const AttributeColumn* column = find_attribute(key)) {
+        read_attribute(json, *column, attributes);
       } else {
         json.skip_value();
       }
@@ -193,7 +213,7 @@ MooncakeRow parse_mooncake_line(std::string_view line, const Place& place,
   }
   json.expect_end();
   return {required(json, timestamp, "timestamp"), required(json, prompt, "input_length"),
-          required(json, output, "output_length"), limit.value_or(0)};
+          required(json, output, "output_length"), limit.value_or(0), attributes};
 }
 
 }  // namespace tessera

@@ -74,7 +74,8 @@ SourceEnd SourceEnd::of_trace(const WorkloadSpec& spec) {
 std::unique_ptr<RequestSource> make_request_source(const WorkloadSpec& spec, std::uint64_t seed,
                                                    const std::string& directory,
                                                    Diagnostics& notes) {
-  return std::visit(SourceParts{spec, seed, directory, notes}, spec.arrivals);
+  return shape_source(std::visit(SourceParts{spec, seed, directory, notes}, spec.arrivals), spec,
+                      seed, directory);
 }
 
 }  // namespace tessera

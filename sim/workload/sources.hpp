@@ -1,4 +1,4 @@
-// The three kinds of sources behind make_request_source.
+// The kinds of sources behind make_request_source, and what can be put on top of each.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +33,12 @@ template <class Gaps>
                                                               std::uint64_t seed);
 [[nodiscard]] std::unique_ptr<RequestSource> make_trace_replay(Trace trace, RequestLengths lengths,
                                                                SourceEnd end);
+
+// The same requests with the attributes and the following turns that `spec` names; `arrivals`
+// itself where it names none.
+[[nodiscard]] std::unique_ptr<RequestSource> shape_source(std::unique_ptr<RequestSource> arrivals,
+                                                          const WorkloadSpec& spec,
+                                                          std::uint64_t seed,
+                                                          const std::string& directory);
 
 }  // namespace tessera

@@ -63,7 +63,7 @@ class TraceBuilder {
  public:
   TraceBuilder(const TraceArrivals& spec, const std::string& file) : spec_(spec), file_(file) {}
 
-  void add(TraceRow row, std::span<const std::uint64_t> pieces) {
+  void add(TraceRow row, std::span<const std::uint64_t> pieces, const TraceAttributes& attributes) {
     if (num_rows_++ < spec_.skip || is_left_out(row)) {
       return;
     }
@@ -75,6 +75,7 @@ class TraceBuilder {
       trace_.pieces.push_back(pieces.size());
       trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
     }
+    row.attributes_at = place_of(attributes);
     trace_.rows.push_back(row);
   }
 
@@ -93,6 +94,17 @@ class TraceBuilder {
   }
 
  private:
+  // Rows that say the same often follow each other.
+  std::uint32_t place_of(const TraceAttributes& attributes) {
+    if (attributes == TraceAttributes{}) {
+      return 0;
+    }
+    if (!(trace_.attributes.back() == attributes)) {
+      trace_.attributes.push_back(attributes);
+    }
+    return static_cast<std::uint32_t>(trace_.attributes.size() - 1);
+  }
+
   bool is_left_out(const TraceRow& row) {
     const Tokens prompt{row.prompt};
     const Tokens output{row.output};
@@ -160,6 +172,29 @@ class TraceBuilder {
                             ", not " + excerpt(text));
 }
 
+using AttributePlaces = std::array<std::optional<std::size_t>, num_attribute_columns>;
+
+AttributePlaces attribute_places(const CsvTable& table) {
+  AttributePlaces places;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    places[i] = table.find(attribute_columns()[i].name);
+  }
+  return places;
+}
+
+TraceAttributes read_attributes(std::span<const std::string_view> fields,
+                                const AttributePlaces& places, const Place& place) {
+  TraceAttributes attributes;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::string_view text = places[i] ? fields[*places[i]] : std::string_view{};
+    const AttributeColumn& column = attribute_columns()[i];
+    if (!text.empty() && !column.read(text, attributes)) {
+      refuse_field(place, column.name, column.form, text);
+    }
+  }
+  return attributes;
+}
+
 // The output's limit in a field of limit_column; 0 where the field is empty.
 std::uint32_t read_limit(std::string_view text, const Place& place) {
   if (text.empty()) {
@@ -177,6 +212,7 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
   for (std::size_t i = 0; i < places.size(); ++i) {
     places[i] = table.find(format.columns[i]).value();
   }
+  const AttributePlaces others = attribute_places(table);
   const std::optional<std::size_t> limit_place = table.find(limit_column);
   while (const auto fields = table.next_row()) {
     const std::string_view arrival_text = (*fields)[places[0]];
@@ -196,7 +232,8 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
     }
     const std::uint32_t limit =
         limit_place ? read_limit((*fields)[*limit_place], lines.place()) : 0;
-    builder.add({*arrival, *prompt, *output, 0, limit}, {});
+    builder.add({*arrival, *prompt, *output, limit}, {},
+                read_attributes(*fields, others, lines.place()));
   }
 }
 
@@ -205,7 +242,7 @@ void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder&
   std::optional<std::string_view> line = first_line;
   while (line) {
     const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
-    builder.add({row.arrival, row.prompt, row.output, 0, row.max_output}, hash_ids);
+    builder.add({row.arrival, row.prompt, row.output, row.max_output}, hash_ids, row.attributes);
     line = lines.next_filled();
   }
 }

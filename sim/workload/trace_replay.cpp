@@ -36,6 +36,7 @@ class TraceReplay final : public RequestSource {
       request.max_output = Tokens{row.max_output};
     }
     request.content.conversation = counts_.requests;
+    apply(trace_.attributes[row.attributes_at], request);
     // Recorded content is that of the recorded prompt, not of one that is drawn.
     if (!lengths_.draws_prompts()) {
       request.content.hash_ids = trace_.pieces_of(row);
@@ -48,8 +49,24 @@ class TraceReplay final : public RequestSource {
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
 
   [[nodiscard]] SourceCounts counts() const override { return counts_; }
+  [[nodiscard]] SourceTraits traits() const override {
+    return {.gives_up = std::any_of(trace_.attributes.begin(), trace_.attributes.end(),
+                                    [](const TraceAttributes& a) { return a.cancel_after; })};
+  }
 
  private:
+  static void apply(const TraceAttributes& attributes, Request& request) {
+    request.tenant = attributes.tenant;
+    request.priority = attributes.priority;
+    if (attributes.deadline) {
+      request.deadline = request.arrival + *attributes.deadline;
+    }
+    if (attributes.cancel_after) {
+      request.gives_up_at = request.arrival + *attributes.cancel_after;
+      request.gives_up = GivesUp::cancels;
+    }
+  }
+
   [[nodiscard]] const TraceRow& next_row() const {
     return trace_.rows[static_cast<std::size_t>(counts_.requests)];
   }

@@ -42,6 +42,7 @@ class Invariants final : public Recorder {
     const KvUsage& kv = record.ledger.kv;
     EXPECT_LE(kv.live, kv.reserved());
     EXPECT_LE(kv.largest_free, kv.free());
+    last_running_ = record.queues.running;
     if (record.queues.running == 0) {
       EXPECT_EQ(kv.reserved(), kv.cached_prefix);
     }
@@ -53,17 +54,26 @@ class Invariants final : public Recorder {
     if (record.status == RequestStatus::rejected) {
       return;
     }
-    EXPECT_EQ(record.status, RequestStatus::finished);
+    EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
+    EXPECT_EQ(record.phases.total(), record.ended - record.request.arrival);
+    ended_preemptions_ += record.num_preemptions;
+    if (record.status != RequestStatus::finished) {
+      EXPECT_LE(record.request.gives_up_at, record.ended);
+      EXPECT_LE(record.output, record.request.output);
+      ++given_up_;
+      return;
+    }
+    EXPECT_GE(record.request.gives_up_at, record.ended);
     EXPECT_LE(record.request.arrival, *record.scheduled);
     EXPECT_LT(*record.scheduled, *record.first_token);
     EXPECT_LE(*record.first_token, record.ended);
-    EXPECT_GE(record.kv_wasted_byte_picoseconds, 0);
-    ended_preemptions_ += record.num_preemptions;
     check_phases(record);
   }
 
+  [[nodiscard]] std::int64_t given_up() const { return given_up_; }
   void check_end(std::int64_t arrived) const {
     EXPECT_EQ(ended_, arrived);
+    EXPECT_EQ(last_running_, 0);
     EXPECT_EQ(preemptions_, ended_preemptions_);
   }
 
@@ -82,7 +92,6 @@ class Invariants final : public Recorder {
   // Where the time went sums to it, and without preemption each part is that of the instants.
   void check_phases(const RequestRecord& record) const {
     const RequestPhases& phases = record.phases;
-    EXPECT_EQ(phases.total(), record.ended - record.request.arrival);
     for (const PhaseColumn& column : phase_columns) {
       EXPECT_GE(phases.*column.part, Duration{}) << column.name;
     }
@@ -104,6 +113,8 @@ class Invariants final : public Recorder {
   SimTime last_usage_;
   std::set<SequenceId> running_;
   std::int64_t ended_ = 0;
+  std::int64_t given_up_ = 0;
+  std::int64_t last_running_ = 0;
   std::int64_t preemptions_ = 0;
   std::int64_t ended_preemptions_ = 0;
 };
@@ -133,6 +144,12 @@ std::vector<PolicySpec> policies() {
                                   .async_scheduling = true,
                                   .max_num_seqs = limit,
                                   .max_num_batched_tokens = Tokens{64}});
+    for (const Order order : {Order::sjf, Order::edf, Order::vtc, Order::mlfq}) {
+      specs.emplace_back(VllmV1Spec{.order = order,
+                                    .max_num_seqs = limit,
+                                    .max_num_batched_tokens = Tokens{64},
+                                    .prediction_error = 0.5});
+    }
     specs.emplace_back(VllmV0Spec{.max_num_seqs = limit, .max_num_batched_tokens = Tokens{256}});
     specs.emplace_back(VllmV0Spec{.order = Order::priority,
                                   .preemption = Preemption::swap,
@@ -144,6 +161,7 @@ std::vector<PolicySpec> policies() {
     specs.emplace_back(SimpleChunkingSpec{.max_num_seqs = limit, .chunk_size = Tokens{32}});
     specs.emplace_back(StaticSpec{.max_num_seqs = limit});
     specs.emplace_back(OrcaSpec{.max_num_seqs = limit});
+    specs.emplace_back(OrcaSpec{.order = Order::vtc, .max_num_seqs = limit});
     specs.emplace_back(FasterTransformerSpec{.max_num_seqs = limit});
     specs.emplace_back(
         FastGenSpec{.max_ragged_sequence_count = limit, .max_ragged_batch_size = Tokens{48}});
@@ -247,14 +265,43 @@ std::vector<Request> random_requests(std::uint64_t seed) {
     arrival += pick(3) == 0 ? Duration{} : Duration::milliseconds(pick(120));
     Request request = a_request(id, arrival, Tokens{1 + pick(140)}, Tokens{1 + pick(100)});
     request.priority = pick(3);
+    request.tenant = pick(3);
+    if (pick(2) == 0) {
+      request.deadline = request.arrival + Duration::milliseconds(pick(5'000));
+    }
     if (pick(2) == 0) {
       request.max_output = request.output + Tokens{pick(60)};
     }
     request.content.group = pick(4);
     request.content.shared_prefix = Tokens{pick(64)};
+    // Some clients go away, while they wait, are computed, or have been served.
+    if (seed == 3 && pick(2) == 0) {
+      request.gives_up_at = request.arrival + Duration::milliseconds(1 + pick(2'000));
+      request.gives_up = pick(2) == 0 ? GivesUp::cancels : GivesUp::times_out;
+    }
     requests.push_back(request);
   }
   return requests;
+}
+
+TEST(EngineInvariants, HoldForRequestsOfSeveralSequences) {
+  for (const std::int64_t blocks : {24, 60, 200}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      PagedKvSpec paged;
+      paged.num_blocks = Blocks{blocks};
+      Scenario scenario = scarce_scenario(VllmV0Spec{.max_num_seqs = 12}, paged);
+      scenario.hardware.gpu.link_bandwidth = Bandwidth{1e10};
+      std::vector<Request> requests = random_requests(seed);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        requests[i].num_sequences = static_cast<std::int64_t>(1 + i % 4);
+      }
+      ListedRequests source(requests);
+      Invariants invariants;
+      ASSERT_NO_THROW(simulate(scenario, source, invariants)) << blocks << " " << seed;
+      invariants.check_end(static_cast<std::int64_t>(requests.size()));
+      ASSERT_FALSE(::testing::Test::HasFailure()) << blocks << " " << seed;
+    }
+  }
 }
 
 TEST(EngineInvariants, HoldForEveryPolicyWithEveryKvManager) {
@@ -274,6 +321,7 @@ TEST(EngineInvariants, HoldForEveryPolicyWithEveryKvManager) {
         Invariants invariants;
         ASSERT_NO_THROW(simulate(scenario, source, invariants));
         invariants.check_end(static_cast<std::int64_t>(requests.size()));
+        EXPECT_EQ(invariants.given_up() > 0, seed == 3);
         ASSERT_FALSE(::testing::Test::HasFailure());
       }
     }

@@ -20,6 +20,14 @@ class ListedRequests final : public RequestSource {
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};
   }
+  [[nodiscard]] SourceTraits traits() const override {
+    SourceTraits traits;
+    for (const Request& request : requests_) {
+      traits.gives_up = traits.gives_up || request.gives_up_at < SimTime::max();
+      traits.several_sequences = traits.several_sequences || request.num_sequences > 1;
+    }
+    return traits;
+  }
 
  private:
   std::vector<Request> requests_;

@@ -246,11 +246,13 @@ TEST(ConfigScenario, PoliciesHaveRulesOfTheirOwn) {
   const auto policy = [](const std::string& settings) {
     return problems_of("model: gpt2\nengine: {policy: {" + settings + "}}\n");
   };
-  EXPECT_EQ(policy("kind: vllm_v0, version: 0.4, order: priority, chunked_prefill: true"),
-            "s.yaml:2:48: error: engine.policy.order: of the versions of vllm_v0 only 0.6 serves "
-            "by priority\n"
-            "s.yaml:2:65: error: engine.policy.chunked_prefill: of the versions of vllm_v0 only "
-            "0.6 splits prompts");
+  EXPECT_EQ(
+      policy("kind: vllm_v0, version: 0.4, order: priority, chunked_prefill: true"),
+      "s.yaml:2:48: error: engine.policy.order: the policy 'vllm_v0' as set does not serve in "
+      "the order 'priority'; take fcfs, or the policy vllm_v1 without async_scheduling, which "
+      "knows all of them\n"
+      "s.yaml:2:65: error: engine.policy.chunked_prefill: of the versions of vllm_v0 only "
+      "0.6 splits prompts");
   EXPECT_EQ(policy("kind: vllm_v0, max_num_batched_tokens: 1000").substr(0, 75),
             "s.yaml:2:34: error: engine.policy.max_num_batched_tokens: without chunked_p");
   EXPECT_EQ(policy("kind: sarathi, max_num_seqs: 64, chunk_size: 32"),

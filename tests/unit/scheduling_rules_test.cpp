@@ -107,6 +107,40 @@ TEST(VllmV1Rules, AsynchronousSchedulingSeesBlocksFreedOneStepLater) {
   EXPECT_EQ(log.lines.at(1), " preempt 1");
 }
 
+TEST(VllmV1Rules, TheVictimByPriorityMayHaveBeenScheduledAlready) {
+  // 1 is more urgent, though it came later: when it finds no block, 0 is taken out of the very step
+  // that it had been scheduled in.
+  std::vector<Request> requests{now(0, 12, 8),
+                                a_request(1, Duration::milliseconds(1), Tokens{16}, Tokens{2})};
+  requests[0].priority = 2;
+  requests[1].priority = 1;
+  StepLog log;
+  run_listed(small_engine(VllmV1Spec{.order = Order::priority}, 3), requests, log);
+  EXPECT_EQ(log.lines.at(1), "0:1:d 1:16:p");
+  EXPECT_EQ(log.lines.at(2), "1:1:d preempt 0 finish 1");
+}
+
+TEST(VllmV1Rules, FreedBlocksWithContentGoToTheBackAndOthersToTheFront) {
+  // Four usable blocks. 0 leaves one whose content can be found, then 1 leaves one of them and one
+  // that is not full. 2 takes two.
+  const auto fate_of_the_first = [](VllmV1Version version) {
+    Scenario scenario = small_engine(VllmV1Spec{.version = version}, 5);
+    std::get<PagedKvSpec>(scenario.engine.kv_cache).prefix_caching = true;
+    const auto at = [](std::int64_t id, std::int64_t milliseconds, std::int64_t prompt) {
+      return a_request(id, Duration::milliseconds(milliseconds), Tokens{prompt}, Tokens{1});
+    };
+    std::vector<Request> requests{at(0, 0, 16), at(1, 20, 24), at(2, 40, 20), at(3, 60, 20)};
+    requests[3].content = requests[0].content;
+    StepLog log;
+    run_listed(scenario, requests, log);
+    return log.lines.at(3);
+  };
+  // main: [1's part, the unused, 0's, 1's]: 2 leaves 0's block to 3.
+  EXPECT_EQ(fate_of_the_first(VllmV1Version::main), "3:4:p hit 3:16 finish 3");
+  // Before: [the unused, 0's, 1's part, 1's]: 2 has evicted it.
+  EXPECT_EQ(fate_of_the_first(VllmV1Version::v0_20), "3:20:p finish 3");
+}
+
 TEST(VllmV0Rules, ADecodeNeedsAFreeBlockEvenIfItsLastOneHasRoom) {
   Scenario scenario = small_engine(VllmV0Spec{}, 2);
   std::get<PagedKvSpec>(scenario.engine.kv_cache).watermark = 0.0;

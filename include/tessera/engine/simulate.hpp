@@ -28,7 +28,8 @@ namespace tessera {
 
 // Why the run advances step by step though many steps at once would be faster, in a few words;
 // empty where it does not. Precondition: as of simulate().
-[[nodiscard]] std::string why_step_by_step(const Scenario& scenario, const Recorder& recorder);
+[[nodiscard]] std::string why_step_by_step(const Scenario& scenario, const SourceTraits& source,
+                                           const Recorder& recorder);
 
 // Simulates until every request has ended. Precondition: the scenario is valid (load_scenario, or
 // as careful); its memory plan fits. Throws InvariantViolation where the simulator itself errs.

@@ -48,6 +48,10 @@ struct KvSequence {
   Tokens output{0};  // tokens that it will sample
   // Tokens that it may sample, as far as its engine knows; nothing: its output.
   std::optional<Tokens> max_output;
+  // Sequences that share its prompt and grow alike, each by the entries that are asked for or
+  // written: they own what is in common once, and a block that is not full is copied when the
+  // first of them writes to it.
+  std::int64_t num_sequences = 1;
   Tokens left_padding{0};      // cells before its first token (a padded static batch)
   Tokens trailing_padding{0};  // cells after its last one, until the batch's longest has ended
   ContentKeys content;

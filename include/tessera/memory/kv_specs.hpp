@@ -24,6 +24,8 @@ struct KvTraits {
   bool caches_prefixes = false;
   // It can move a sequence's KV to host memory and back.
   bool swaps = false;
+  // The sequences of one request share what they have in common, and copy on write.
+  bool copies_on_write = false;
   // Its pool is this share of the memory that weights, workspace and driver leave free, instead of
   // the rest of the engine's share of the device.
   std::optional<double> share_of_free = std::nullopt;
@@ -103,7 +105,8 @@ struct PagedKvSpec {
     return {.reserves_at_admission = reserve == BlockReserve::max_model_len,
             .block_size = block_size,
             .caches_prefixes = prefix_caching,
-            .swaps = !prefix_caching};
+            .swaps = !prefix_caching,
+            .copies_on_write = !prefix_caching && reserve == BlockReserve::grow};
   }
   [[nodiscard]] Tokens smallest_pool() const { return block_size; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {

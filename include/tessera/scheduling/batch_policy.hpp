@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,10 @@ struct QueueSizes {
   std::int64_t swapped = 0;
   [[nodiscard]] bool empty() const { return running + waiting + swapped == 0; }
 };
+
+// What becomes of a sequence whose client has gone: it leaves its queue, or its row goes on with
+// its batch.
+enum class Withdrawal { leaves, stays };
 
 class BatchPolicy {
  public:
@@ -42,6 +48,10 @@ class BatchPolicy {
   // a static batch keeps them until its last one has finished.
   virtual void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) = 0;
 
+  // The client of `sequence`, which waits, runs or is swapped out, has gone. Where it leaves, the
+  // policy has forgotten it; else it goes on, to leave as others do.
+  [[nodiscard]] virtual Withdrawal withdraw(Sequence& sequence) = 0;
+
   [[nodiscard]] virtual QueueSizes sizes() const = 0;
   // The waiting sequence that will be admitted next, or null.
   [[nodiscard]] virtual const Sequence* head_of_queue() const = 0;
@@ -49,6 +59,10 @@ class BatchPolicy {
 
 // What policies are told of their engine.
 struct PolicyContext {
+  std::uint64_t seed = 0;              // of what an order draws
+  std::optional<Duration> time_limit;  // by which a request without a deadline should have ended
+  // How long a prefill of so many tokens takes by itself, for orders that ask.
+  std::function<Duration(Tokens)> prefill_time;
   Tokens max_model_len{0};
   Tokens block_size{1};   // of the KV manager; 1 where it has none
   Tokens kv_capacity{0};  // entries that the whole pool holds
@@ -86,6 +100,14 @@ struct PolicyContext {
 
 [[nodiscard]] PolicyTraits traits_of(const PolicySpec& spec);
 [[nodiscard]] std::string_view kind_of(const PolicySpec& spec);
+
+// Why a policy's engine cannot serve in the order that it names, with the alternatives; empty where
+// it can. Derived from its traits.
+[[nodiscard]] std::string why_not_in_order(const PolicySpec& policy);
+
+// Why requests of several sequences cannot be served by them, with the alternatives; empty where
+// they can.
+[[nodiscard]] std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache);
 
 // Why a policy and a KV manager do not combine, in a sentence that names the alternatives; empty
 // where they do. Derived from their traits.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 #include <variant>
@@ -15,6 +16,31 @@
 #include "tessera/memory/kv_specs.hpp"
 
 namespace tessera {
+
+// Who is served first: who came first; the lowest priority number; the shortest job by prediction;
+// the earliest deadline; the tenant that was served least; who has used least (FastServe).
+enum class Order { fcfs, priority, sjf, edf, vtc, mlfq };
+template <>
+struct EnumNames<Order> {
+  static constexpr std::array<std::string_view, 6> names{"fcfs", "priority", "sjf",
+                                                         "edf",  "vtc",      "mlfq"};
+};
+
+// A set of orders.
+class Orders {
+ public:
+  constexpr Orders(std::initializer_list<Order> orders) {
+    for (const Order order : orders) {
+      bits_ |= 1U << static_cast<unsigned>(order);
+    }
+  }
+  [[nodiscard]] constexpr bool contains(Order order) const {
+    return (bits_ >> static_cast<unsigned>(order) & 1U) != 0;
+  }
+
+ private:
+  unsigned bits_ = 0;
+};
 
 // What a policy asks of the KV manager that it combines with, and of the engine around it.
 struct PolicyTraits {
@@ -28,6 +54,8 @@ struct PolicyTraits {
   bool uses_cached_prefixes = false;
   // It moves victims to host memory.
   bool swaps = false;
+  // It serves requests of several sequences, and swaps them out where it takes their memory.
+  bool serves_groups = false;
   // vLLM v1 keeps KV block 0 for itself.
   bool null_block = false;
   // Its steps are bounded by a token budget (else by the sequences that it admits at once).
@@ -51,13 +79,9 @@ struct PolicyTraits {
   // It leaves out sequences whose next token is not known yet, so that every stage of a pipeline
   // can have a batch of its own.
   bool fills_pipelines = false;
-};
-
-// Who is served first: the one who came first, or the one of the lowest priority number.
-enum class Order { fcfs, priority };
-template <>
-struct EnumNames<Order> {
-  static constexpr std::array<std::string_view, 2> names{"fcfs", "priority"};
+  // Who is served first, and which orders its queue can have.
+  Order order = Order::fcfs;
+  Orders orders{Order::fcfs};
 };
 
 // The versions whose rules are known: v0.11.0, v0.20.1, and main of 2026-07.
@@ -81,11 +105,12 @@ struct VllmV1Spec {
   bool chunked_prefill = true;
   Tokens long_prefill_token_threshold{0};
   bool reserve_full_prompt = true;
+  double prediction_error = 0.0;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     v.field("version", self.version, "whose rules");
-    v.field("order", self.order, "who is served first");
+    v.field("order", self.order, "who is served first; vLLM itself knows fcfs and priority");
     v.field("async_scheduling", self.async_scheduling,
             "decide the next step while one runs: two batches in flight");
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
@@ -94,10 +119,12 @@ struct VllmV1Spec {
     v.field("chunked_prefill", self.chunked_prefill, "split prompts over steps");
     v.field("long_prefill_token_threshold", self.long_prefill_token_threshold, at_least(Tokens{0}),
             "the most tokens of one prompt in a step; 0: no limit");
-    v.field(
-        "reserve_full_prompt", self.reserve_full_prompt,
-        "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl; 0.11 has "
-        "no such gate)");
+    v.field("reserve_full_prompt", self.reserve_full_prompt,
+            "admit only when the whole prompt fits now (vLLM's scheduler_reserve_full_isl; "
+            "0.11 has "
+            "no such gate)");
+    v.field("prediction_error", self.prediction_error, between(0.0, 10.0),
+            "sjf: standard deviation of the logarithm of predicted over true output length");
   }
   [[nodiscard]] PolicyTraits traits() const {
     return {.uses_cached_prefixes = true,
@@ -107,7 +134,11 @@ struct VllmV1Spec {
             .freed_blocks = version == VllmV1Version::main ? FreedBlocks::unkeyed_in_front
                                                            : FreedBlocks::all_at_the_back,
             .batches_in_flight = async_scheduling ? 2 : 1,
-            .fills_pipelines = true};
+            .fills_pipelines = true,
+            .order = order,
+            .orders = async_scheduling ? Orders{Order::fcfs, Order::priority}
+                                       : Orders{Order::fcfs, Order::priority, Order::sjf,
+                                                Order::edf, Order::vtc, Order::mlfq}};
   }
 };
 
@@ -130,14 +161,23 @@ struct OrcaSpec {
   static constexpr std::string_view kind = "orca";
   static constexpr std::string_view summary =
       "iteration-level batching: whole prompts join running decodes (Orca)";
+  Order order = Order::fcfs;
   std::int64_t max_num_seqs = 128;
+  double prediction_error = 0.0;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
+    v.field("order", self.order, "who is served first; Orca itself: fcfs");
     v.field("max_num_seqs", self.max_num_seqs, sequence_limit, "sequences that run at once");
+    v.field("prediction_error", self.prediction_error, between(0.0, 10.0),
+            "sjf: standard deviation of the logarithm of predicted over true output length");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.needs_reservation = true, .max_num_seqs = max_num_seqs, .fills_pipelines = true};
+    return {.needs_reservation = true,
+            .max_num_seqs = max_num_seqs,
+            .fills_pipelines = true,
+            .order = order,
+            .orders = {Order::fcfs, Order::priority, Order::sjf, Order::edf, Order::vtc}};
   }
 };
 
@@ -163,7 +203,8 @@ struct EnumNames<VllmV0Version> {
   static constexpr std::array<std::string_view, 3> names{"0.2", "0.4", "0.6"};
 };
 
-// What happens to a sequence whose memory is taken: it is computed again, or waits in host memory.
+// What happens to a sequence whose memory is taken: it is computed again, or waits in host
+// memory.
 enum class Preemption { recompute, swap };
 template <>
 struct EnumNames<Preemption> {
@@ -197,10 +238,15 @@ struct VllmV0Spec {
   }
   [[nodiscard]] PolicyTraits traits() const {
     return {.swaps = preemption == Preemption::swap,
+            .serves_groups = !chunked_prefill && order == Order::fcfs,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
             .watermark = 0.01,
-            .watermark_always = true};
+            .watermark_always = true,
+            .order = order,
+            .orders = version == VllmV0Version::v0_6 && !chunked_prefill
+                          ? Orders{Order::fcfs, Order::priority}
+                          : Orders{Order::fcfs}};
   }
 };
 
@@ -321,7 +367,8 @@ struct LightLlmSpec {
 struct SglangSpec {
   static constexpr std::string_view kind = "sglang";
   static constexpr std::string_view summary =
-      "SGLang: longest cached prefix first, prefills go first, admission by the share of outputs "
+      "SGLang: longest cached prefix first, prefills go first, admission by the share of "
+      "outputs "
       "that is expected to be used";
   SglangOrder schedule_policy = SglangOrder::lpm;
   std::int64_t max_running_requests = 2048;

@@ -15,7 +15,7 @@ namespace tessera {
 enum class SequenceState { waiting, running, swapped, ended };
 
 // Lives in the engine's table at a stable address until it has ended. Policies keep references in
-// their queues; only the step builder and the engine change it.
+// their queues; only the step builder and the engine change it, and orders what they charge.
 struct Sequence {
   Request request;
   KvSequence kv;        // its id and what KV managers are told
@@ -29,6 +29,8 @@ struct Sequence {
   // In the step that is being built:
   bool in_step = false;
   std::size_t entry = 0;  // its place in Step::entries, if in_step
+
+  Tokens charged{0};  // of the generated ones, those that its tenant has been charged for
 
   // For the records:
   std::optional<SimTime> scheduled;  // first admission

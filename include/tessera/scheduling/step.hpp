@@ -23,6 +23,8 @@ struct StepEntry {
   EntryKind kind = EntryKind::prefill;
   bool samples = false;    // reaches the last known token, so that a new one is sampled
   bool withdrawn = false;  // preempted after it had been scheduled in this very step
+  // Sequences of one request that decode together, each so many tokens.
+  std::int64_t rows = 1;
   // The sequence's preemptions when it was scheduled: if there are more when the step has run, its
   // memory is gone, and only the sampled token counts.
   std::int64_t preemptions = 0;

@@ -57,10 +57,17 @@ class StepBuilder {
   // No more decisions: every sequence can be scheduled again, in the next step.
   void finish();
 
+  [[nodiscard]] SimTime now() const { return now_; }
   [[nodiscard]] bool has_preempted() const { return !step_.preempted.empty(); }
+  [[nodiscard]] std::size_t num_preempted() const { return step_.preempted.size(); }
   [[nodiscard]] bool is_empty() const { return step_.tokens == Tokens{0}; }
   // Whether another block could be had; always so without blocks.
   [[nodiscard]] bool has_free_block() const { return kv_.free_blocks() != Blocks{0}; }
+  // Whether each sequence of the request could have one.
+  [[nodiscard]] bool has_free_blocks_for(const Sequence& sequence) const {
+    const std::optional<Blocks> free = kv_.free_blocks();
+    return !free || free->count() >= sequence.request.num_sequences;
+  }
   // Blocks that could be had, those of a prefix cache that nobody uses among them; none without
   // blocks.
   [[nodiscard]] Blocks free_blocks() const { return kv_.free_blocks().value_or(Blocks{0}); }

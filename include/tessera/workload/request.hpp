@@ -16,6 +16,9 @@ enum class RequestId : std::int64_t {};
   return static_cast<std::int64_t>(id);
 }
 
+// How a client ends a request whose last token has not come in time.
+enum class GivesUp : std::uint8_t { cancels, times_out };
+
 struct Request {
   RequestId id{};
   SimTime arrival;
@@ -27,6 +30,11 @@ struct Request {
   std::int64_t priority = 0;  // lower is served first, as in vLLM
   std::int64_t tenant = 0;
   std::int64_t client = 0;  // the user of a closed loop who waits for it
+  // Sequences that are sampled from its prompt, all as long as `output` (n, or best_of).
+  std::int64_t num_sequences = 1;
+  SimTime deadline = SimTime::max();      // when it should have ended; max: whenever
+  SimTime gives_up_at = SimTime::max();   // its client goes away then; max: never
+  GivesUp gives_up = GivesUp::times_out;  // and how
   ContentKeys content;
 };
 

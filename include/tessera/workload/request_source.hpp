@@ -21,6 +21,12 @@ struct SourceCounts {
   std::int64_t reordered = 0;          // trace rows that came before their predecessor
 };
 
+// What the requests of a source may do beside arriving and being computed.
+struct SourceTraits {
+  bool gives_up = false;           // some have a gives_up_at
+  bool several_sequences = false;  // some have more than one sequence
+};
+
 class RequestSource {
  public:
   RequestSource() = default;
@@ -36,11 +42,14 @@ class RequestSource {
   // `now`. Called in order of ending.
   virtual void on_end(const Request& request, SimTime now) = 0;
   [[nodiscard]] virtual SourceCounts counts() const = 0;
+  // Known before the first request.
+  [[nodiscard]] virtual SourceTraits traits() const { return {}; }
 };
 
 // Draws from streams named after what they draw ("arrivals", "prompt_tokens", "output_tokens",
-// "max_output_tokens", "think_time", and "rows" where both lengths come from one row of a file), so
-// that equal seeds give equal arrivals whatever the lengths are. A generator given neither
+// "max_output_tokens", "think_time", "tenants", "priorities", "shared_prefixes", "turns",
+// "turn_think_time", "cancellations", and "rows" where both lengths come from one row of a file),
+// so that equal seeds give equal arrivals whatever the lengths are. A generator given neither
 // `requests` nor `duration` ends after 1000 requests, as does a burst given only a `duration`; a
 // trace ends with its rows. `directory` is where relative file names start. `notes` receives what a
 // user should hear (an unsorted trace). Throws BadInput for a bad trace (with its line),

@@ -211,6 +211,73 @@ struct EmpiricalLength {
 using LengthSpec =
     std::variant<FixedLength, UniformLength, LognormalLength, ZipfLength, EmpiricalLength>;
 
+// Numbers from 0 on that requests are given: tenants, priorities, groups.
+struct CategorySpec {
+  std::int64_t count = 2;
+  double exponent = 0.0;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("count", self.count, between(std::int64_t{1}, std::int64_t{1'000'000'000}),
+            "how many there are, numbered from 0");
+    v.field("exponent", self.exponent, between(0.0, 10.0),
+            "Zipf: number k has a share proportional to (k+1)^-exponent; 0: equal shares");
+  }
+};
+
+// System prompts: what the prompts of a group have in common, at their start.
+struct SharedPrefixSpec {
+  std::int64_t groups = 1;
+  double exponent = 0.0;
+  Tokens tokens{256};
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("groups", self.groups, between(std::int64_t{1}, std::int64_t{1'000'000'000}),
+            "different prefixes");
+    v.field("exponent", self.exponent, between(0.0, 10.0),
+            "Zipf: prefix k has a share proportional to (k+1)^-exponent; 0: equal shares");
+    v.field("tokens", self.tokens, between(Tokens{1}, Tokens{1'000'000'000}),
+            "length of a prefix, before prompt_tokens");
+  }
+};
+
+// Conversations: what arrives by itself is a first turn; the next comes when the answer has been
+// read, and its prompt is all that was said so far and prompt_tokens more.
+struct ConversationSpec {
+  double mean_turns = 4.0;
+  Duration think_time = Duration::seconds(10);
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("mean_turns", self.mean_turns, between(1.0, 1e6), "geometric, at least 1");
+    v.field("think_time", self.think_time, between(Duration{}, longest_pause),
+            "mean of the exponential pause between an answer and the next turn");
+  }
+};
+
+struct CancellationSpec {
+  double fraction = 0.1;
+  Duration mean_after = Duration::seconds(5);
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.field("fraction", self.fraction, between(0.0, 1.0), "of the requests");
+    v.field("mean_after", self.mean_after, within(Duration{}, longest_pause),
+            "mean of the exponential time from arrival to cancellation");
+  }
+};
+
+// Parallel sampling: several sequences from one prompt, equally long.
+struct SamplingSpec {
+  std::int64_t n = 1;
+  std::optional<std::int64_t> best_of;
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    const auto some = between(std::int64_t{1}, std::int64_t{1'000});
+    v.field("n", self.n, some, "sequences that a request returns");
+    v.field("best_of", self.best_of, some,
+            "sequences that are sampled for it, of which the best n are returned; null: n");
+  }
+  [[nodiscard]] std::int64_t num_sequences() const { return best_of.value_or(n); }
+};
+
 struct WorkloadSpec {
   ArrivalSpec arrivals;
   std::optional<LengthSpec> prompt_tokens;  // absent: the trace's, or 128
@@ -219,6 +286,14 @@ struct WorkloadSpec {
   std::optional<Tokens> max_total_tokens;
   std::optional<std::int64_t> requests;
   std::optional<Duration> duration;
+  std::optional<SamplingSpec> sampling;
+  std::optional<CategorySpec> tenants;
+  std::optional<CategorySpec> priorities;
+  std::optional<SharedPrefixSpec> shared_prefixes;
+  std::optional<ConversationSpec> conversations;
+  std::optional<Duration> deadline;
+  std::optional<Duration> client_timeout;
+  std::optional<CancellationSpec> cancellations;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -234,6 +309,21 @@ struct WorkloadSpec {
     v.field("requests", self.requests, between(std::int64_t{1}, std::int64_t{1'000'000'000'000}),
             "how many requests arrive");
     v.field("duration", self.duration, more_than(Duration{}), "how long requests arrive");
+    v.field("sampling", self.sampling,
+            "several sequences a request, with copy on write; null: one");
+    v.field("tenants", self.tenants, "whose requests they are; null: the trace's, or one tenant");
+    v.field("priorities", self.priorities,
+            "how urgent they are, 0 first; null: the trace's, or all alike");
+    v.field("shared_prefixes", self.shared_prefixes,
+            "system prompts that prompts begin with; null: none");
+    v.field("conversations", self.conversations,
+            "turns that follow an answer, with all that was said before it; null: none");
+    v.field("deadline", self.deadline, more_than(Duration{}),
+            "when a request should have ended, from its arrival; null: the trace's, or none");
+    v.field("client_timeout", self.client_timeout, more_than(Duration{}),
+            "when a client gives up, from the arrival; null: never");
+    v.field("cancellations", self.cancellations,
+            "requests that their clients cancel; null: the trace's, or none");
   }
 };
 

@@ -1,0 +1,108 @@
+// The orders in which every request has a key that never changes.
+#include <algorithm>
+#include <boost/random/normal_distribution.hpp>
+#include <cmath>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "sim/scheduling/waiting_queue.hpp"
+#include "tessera/core/random.hpp"
+
+namespace tessera {
+namespace {
+
+// Drawn from a stream of its own, so that no other request's fate changes it.
+double standard_normal(std::uint64_t seed, RequestId id) {
+  RandomStream stream(seed, "prediction " + std::to_string(number_of(id)));
+  return boost::random::normal_distribution<double>()(stream);
+}
+
+class SortedQueue final : public WaitingQueue {
+ public:
+  SortedQueue(const OrderSettings& settings, const PolicyContext& context)
+      : settings_(settings), context_(context) {}
+
+  void append(Sequence& sequence) override { waiting_.insert(rank(sequence)); }
+  void put_back(Sequence& sequence) override { append(sequence); }
+  void remove(const Sequence& sequence) override { waiting_.erase(rank(sequence)); }
+  [[nodiscard]] Sequence& head() const override { return *waiting_.begin()->sequence; }
+  void pop_head() override { waiting_.erase(waiting_.begin()); }
+  [[nodiscard]] std::size_t size() const override { return waiting_.size(); }
+
+  // The one that would be served last; of those with equal keys and arrivals the first.
+  [[nodiscard]] std::size_t choose_victim(const std::vector<Sequence*>& running) const override {
+    std::size_t victim = 0;
+    std::tuple last(key_of(*running[0]), running[0]->request.arrival);
+    for (std::size_t i = 1; i < running.size(); ++i) {
+      const std::tuple other(key_of(*running[i]), running[i]->request.arrival);
+      if (last < other) {
+        victim = i;
+        last = other;
+      }
+    }
+    return victim;
+  }
+
+ private:
+  struct Rank {
+    Int128 key = 0;
+    SimTime arrival;
+    std::string id_as_text;  // by priority alone
+    RequestId id{};
+    Sequence* sequence = nullptr;
+    friend bool operator<(const Rank& a, const Rank& b) {
+      return std::tie(a.key, a.arrival, a.id_as_text, a.id) <
+             std::tie(b.key, b.arrival, b.id_as_text, b.id);
+    }
+  };
+
+  [[nodiscard]] Rank rank(const Sequence& sequence) const {
+    const Request& request = sequence.request;
+    const bool as_text = settings_.order == Order::priority;
+    return {key_of(sequence), request.arrival,
+            as_text ? std::to_string(number_of(request.id)) : std::string(), request.id,
+            const_cast<Sequence*>(&sequence)};
+  }
+
+  [[nodiscard]] Int128 key_of(const Sequence& sequence) const {
+    const Request& request = sequence.request;
+    if (settings_.order == Order::sjf) {
+      return request.prompt.count() + predicted_output(request);
+    }
+    if (settings_.order == Order::edf) {
+      return deadline_of(request).since_start().picoseconds();
+    }
+    return request.priority;
+  }
+
+  [[nodiscard]] std::int64_t predicted_output(const Request& request) const {
+    if (settings_.prediction_error == 0.0) {
+      return request.output.count();
+    }
+    const double factor =
+        std::exp(settings_.prediction_error * standard_normal(context_.seed, request.id));
+    const double predicted = std::nearbyint(static_cast<double>(request.output.count()) * factor);
+    return static_cast<std::int64_t>(std::clamp(predicted, 1.0, 1e12));
+  }
+
+  [[nodiscard]] SimTime deadline_of(const Request& request) const {
+    if (request.deadline < SimTime::max() || !context_.time_limit) {
+      return request.deadline;
+    }
+    return request.arrival + *context_.time_limit;
+  }
+
+  OrderSettings settings_;
+  PolicyContext context_;
+  std::set<Rank> waiting_;
+};
+
+}  // namespace
+
+std::unique_ptr<WaitingQueue> make_sorted_queue(const OrderSettings& settings,
+                                                const PolicyContext& context) {
+  return std::make_unique<SortedQueue>(settings, context);
+}
+
+}  // namespace tessera
