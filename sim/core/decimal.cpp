@@ -31,15 +31,23 @@ char* write_eight(char* out, std::uint64_t value) {
   return out + 8;
 }
 
+inline char* write_positive(char* out, std::uint64_t value);
+
+// Of more than eight digits.
+[[gnu::noinline]] char* write_long(char* out, std::uint64_t value) {
+  constexpr std::uint64_t eight = 100'000'000;
+  return write_eight(write_positive(out, value / eight), value % eight);
+}
+
 // May write up to eight bytes beyond the end that it returns.
-char* write_positive(char* out, std::uint64_t value) {
+inline char* write_positive(char* out, std::uint64_t value) {
   constexpr std::uint64_t eight = 100'000'000;
   if (value < 10) {
     *out = static_cast<char>('0' + value);
     return out + 1;
   }
   if (value >= eight) {
-    return write_eight(write_positive(out, value / eight), value % eight);
+    return write_long(out, value);
   }
   const std::uint64_t digits = eight_digits(value);
   const int zeros = std::countr_zero(digits) / 8;
@@ -72,6 +80,10 @@ char* write_fraction(char* out, std::uint64_t rest) {
 // must be: each such division costs as much as the rest of a number.
 template <std::uint64_t unit, int digits>
 char* write_scaled(char* out, Int128 value) {
+  if (value == 0) {
+    *out = '0';
+    return out + 1;
+  }
   if (value < 0) {
     *out++ = '-';
     value = -value;

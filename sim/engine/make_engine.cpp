@@ -38,7 +38,7 @@ std::string why_step_by_step(const Scenario& scenario, const SourceTraits& sourc
     return "engine.advance is step";
   }
   if (!recorder.takes_spans()) {
-    return "what is recorded names the sequences of every step";
+    return "what is recorded needs every step by itself";
   }
   if (source.gives_up || source.several_sequences) {
     return "requests may be given up, or have several sequences";

@@ -563,7 +563,8 @@ void SpanEngine::extend_span(SimTime now, SimTime horizon) {
   }
   // Each takes at most a block in so many steps as a block has entries.
   const bool all_fit = decoding_ * (steps / block_size_ + 1) <= spare_blocks();
-  if (all_fit && steps > 2 * block_size_) {
+  const bool many = steps > block_size_ / 2 + 4 * std::min(decoding_, block_size_);
+  if (all_fit && many) {
     take_blocks_at_once(steps, now);
   } else {
     steps = take_blocks_in_turn(steps, now);
@@ -606,7 +607,7 @@ void SpanEngine::take_blocks_at_once(std::int64_t steps, SimTime now) {
   span_.num_taken = 0;
   span_.taken_moment = 0;
   const std::int64_t here = residue_of(iteration_);
-  for (std::int64_t offset = 0; offset < block_size_; ++offset) {
+  for (std::int64_t offset = 0; offset < std::min(block_size_, steps); ++offset) {
     const std::int64_t residue = (here + offset) % block_size_;
     const std::int64_t blocks = takes_[static_cast<std::size_t>(residue)];
     if (blocks == 0) {

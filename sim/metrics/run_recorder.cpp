@@ -189,10 +189,13 @@ void RunRecorder::on_span(const SpanRecord& span) {
   }
 }
 
-// Only steps.csv, request_kv.csv and trace.json name the sequences of a step.
+// steps.csv, request_kv.csv and trace.json name the sequences of every step. Spans of several
+// engines overlap, but rows, and peaks of all engines together, need their steps in order of time.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  return state_->folder == nullptr || !(output.steps || output.request_kv || output.trace);
+  const bool names_sequences = output.steps || output.request_kv || output.trace;
+  return state_->scenario.engine.parallel.replicas == 1 &&
+         (state_->folder == nullptr || !names_sequences);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {

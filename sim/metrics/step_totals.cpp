@@ -6,6 +6,15 @@
 
 namespace tessera {
 
+namespace {
+
+// Of a duration that 64 bits hold, as those of spans do.
+Duration times(Duration duration, std::int64_t n) {
+  return Duration::picoseconds(Int128{static_cast<std::int64_t>(duration.picoseconds())} * n);
+}
+
+}  // namespace
+
 StepTokens StepTotals::add(const StepRecord& record) {
   TESSERA_INVARIANT(record.scheduled <= record.start, "a step is scheduled before it starts");
   check_order(record.engine, record.start, record.end);
@@ -44,15 +53,9 @@ void StepTotals::add(const SpanRecord& span) {
   const std::int64_t context =
       span.priced_context * n + span.shape.decode_sequences * (n * (n - 1) / 2);
   iterations_ += n;
-  time_.compute += span.common->compute * n;
-  time_.memory += span.common->memory * n;
-  time_.overhead += span.common->overhead * n;
-  time_.link += span.common->link * n;
-  if (context > 0) {
-    time_.compute += span.context_price->compute * context;
-    time_.memory += span.context_price->memory * context;
-    time_.overhead += span.context_price->overhead * context;
-    time_.link += span.context_price->link * context;
+  for (const auto part :
+       {&StepTime::compute, &StepTime::memory, &StepTime::overhead, &StepTime::link}) {
+    time_.*part += times(span.common->*part, n) + times(span.context_price->*part, context);
   }
   busy_ += span.end - span.start;
   preemptions_ += span.num_preempted;
@@ -67,7 +70,9 @@ void StepTotals::add(const SpanRecord& span) {
 
 void StepTotals::check_order(EngineId engine, SimTime start, SimTime end) {
   const auto index = static_cast<std::size_t>(number_of(engine));
-  last_end_.resize(std::max(last_end_.size(), index + 1));
+  if (index >= last_end_.size()) {
+    last_end_.resize(index + 1);
+  }
   TESSERA_INVARIANT(start <= end && end >= last_end_[index],
                     "the steps of an engine start and end in their order");
   last_end_[index] = end;

@@ -32,7 +32,9 @@ void UsageTotals::add(const SpanRecord& span) {
   change_reserved(device, span.reserved + span.block * span.num_taken);
   const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
   InSpans& sums = device.in_spans;
-  sums.idle = *span.idle;
+  if (sums.time == 0) {
+    sums.idle = *span.idle;
+  }
   sums.time += time;
   sums.workspace += Int128{time} * span.workspace_used.count();
   sums.live += Int128{time} * span.live.count();

@@ -8,14 +8,22 @@
 namespace tessera {
 namespace {
 
-std::string manifest(const Scenario& scenario, const std::string& yaml, const RunOrigin& origin,
-                     const Stopwatch& stopwatch) {
+// How the run was simulated, which its results do not show.
+std::string advance_of(const Scenario& scenario, const SourceTraits& source,
+                       const Recorder& recorder) {
+  const std::string why = why_step_by_step(scenario, source, recorder);
+  return why.empty() ? "span" : "step: " + why;
+}
+
+std::string manifest(const Scenario& scenario, const std::string& yaml, const std::string& advance,
+                     const RunOrigin& origin, const Stopwatch& stopwatch) {
   JsonWriter json;
   json.string("tessera_version", version());
   json.string("git_hash", git_hash());
   json.string("name", scenario.name);
   json.value("seed", std::to_string(scenario.seed));
   json.string("scenario_sha256", sha256(yaml));
+  json.string("advance", advance);
   json.open_array("argv");
   for (const std::string& argument : origin.arguments) {
     json.element(argument);
@@ -34,7 +42,9 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
   const Scenario& scenario = loaded.scenario;
   RunRecorder recorder(scenario, folder);
   RunResult result;
-  simulate(scenario, recorder, result.notes);
+  const auto source =
+      make_request_source(scenario.workload, scenario.seed, scenario.directory, result.notes);
+  simulate(scenario, *source, recorder);
   result.summary = recorder.summary();
   result.node = recorder.node();
   result.notes.insert(result.notes.end(), recorder.notes().begin(), recorder.notes().end());
@@ -43,7 +53,9 @@ RunResult run_scenario(const LoadedScenario& loaded, const OutputFolder* folder,
     folder->write("summary.csv", recorder.summary_csv());
     folder->write("summary.json", recorder.summary_json());
     folder->write("scenario.resolved.yaml", yaml);
-    folder->write("manifest.json", manifest(scenario, yaml, origin, stopwatch));
+    folder->write("manifest.json",
+                  manifest(scenario, yaml, advance_of(scenario, source->traits(), recorder), origin,
+                           stopwatch));
   }
   return result;
 }

@@ -166,10 +166,10 @@ TEST(Node, ReplicasInSpansEndAllRequestsAsStepByStep) {
         simulate(scenario, source, recorder);
         return recorder.ends;
       };
-      EXPECT_EQ(why_step_by_step(scenario, Ends{}), "engine.advance is step");
+      EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "engine.advance is step");
       const auto single_steps = ends(Advance::step);
       const auto spans = ends(Advance::span);
-      EXPECT_EQ(why_step_by_step(scenario, Ends{}), "");
+      EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "");
       EXPECT_EQ(spans, single_steps) << "seed " << seed;
       EXPECT_EQ(spans.size(), requests.size());
     }

@@ -106,9 +106,8 @@ void choose_workload(Dice& dice, WorkloadSpec& workload, std::int64_t longest) {
           ConstantArrivals{.rate = Rate{100.0 / static_cast<double>(dice.between(1, 200))}};
       break;
     case 2:
-      workload.arrivals =
-          ClosedLoopArrivals{.users = dice.between(1, 9),
-                             .think_time = Duration::milliseconds(dice.between(0, 300))};
+      workload.arrivals = ClosedLoopArrivals{
+          .users = dice.between(1, 9), .think_time = Duration::milliseconds(dice.between(0, 300))};
       break;
     default:
       workload.arrivals =
@@ -220,7 +219,7 @@ std::uint64_t scenarios(std::uint64_t usual) {
 
 TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
   std::int64_t in_spans = 0;
-  const std::uint64_t all = scenarios(4000);
+  const std::uint64_t all = scenarios(TESSERA_SPAN_SCENARIOS);
   for (std::uint64_t seed = 1; seed <= all; ++seed) {
     const Scenario scenario = random_scenario(seed);
     const Outcome spans(with(scenario, Advance::span));
@@ -233,7 +232,7 @@ TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
 }
 
 TEST(SpanEngine, WritesTheFilesOfOneStepAtATime) {
-  for (std::uint64_t seed = 1; seed <= scenarios(300); ++seed) {
+  for (std::uint64_t seed = 1; seed <= scenarios(TESSERA_SPAN_SCENARIOS / 14); ++seed) {
     const Scenario scenario = random_scenario(seed);
     ASSERT_EQ(files_of(with(scenario, Advance::span)), files_of(with(scenario, Advance::step)))
         << "seed " << seed;

@@ -65,6 +65,7 @@ TEST(RunScenario, TheManifestTellsWhereResultsCameFrom) {
   EXPECT_EQ(manifest.at("scenario_sha256").as_string(),
             sha256(text_of(folder.staging() / "scenario.resolved.yaml")));
   EXPECT_GE(manifest.at("wall_time_s").to_number<double>(), 0.0);
+  EXPECT_TRUE(manifest.at("advance").as_string().starts_with("s"));
 }
 
 TEST(RunScenario, EqualScenariosGiveEqualBytes) {
