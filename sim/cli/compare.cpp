@@ -123,10 +123,10 @@ std::string largest_changes(const Comparison& comparison, ComparedPart part,
   changed.resize(std::min(changed.size(), most_named));
   std::string text;
   for (const Compared* row : changed) {
-    std::string magnitude = shown(row->name, fixed(std::abs(*row->difference), 6));
-    if (row->name.ends_with("_bytes")) {
-      magnitude = human_bytes(Bytes{std::llround(std::abs(*row->difference))});
-    }
+    const double change_of_it = std::abs(*row->difference);
+    const std::string magnitude = row->name.ends_with("_bytes")
+                                      ? human_bytes(Bytes{std::llround(change_of_it)})
+                                      : human_seconds(change_of_it / 1e3);
     text += (text.empty() ? opening : ", ") + part_name(row->name) +
             (*row->difference < 0 ? " -" : " +") + magnitude;
   }
