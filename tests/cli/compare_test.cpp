@@ -49,7 +49,7 @@ TEST_F(CliCompare, SettingsThatDifferComeFirst) {
   EXPECT_THAT(table.out, AllOf(StartsWith("A is a, B is b\n"),
                                HasSubstr("  engine.policy.max_num_seqs   8  1\n"),
                                HasSubstr("  mean_ttft_ms"), HasSubstr("  mean_queued_slot_ms"),
-                               HasSubstr("most of the change: queued_slot +11.6 s")));
+                               HasSubstr("most of the change: queued_slot +")));
   EXPECT_THAT(table.out, Not(HasSubstr("engine.policy.kind"))) << "it does not differ";
 }
 
