@@ -59,13 +59,19 @@ std::int64_t SpanRecord::taken_until(std::int64_t n) const {
 
 DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
   const Bytes live_then = live + live_growth * n;
+  const Bytes pad_then = pad_growth * n;
+  Bytes never_then = never;
+  for (const KvOutlook::Never& more : more_never) {
+    never_then += more.step <= n ? more.bytes : Bytes{0};
+  }
   const Bytes reserved_then = reserved + block * taken_until(n);
   DeviceLedger then = *idle;
   then.workspace_used += workspace_used;
   then.workspace_idle -= workspace_used;
   then.kv.live += live_then;
-  then.kv.reserved_never += never;
-  then.kv.reserved_future += reserved_then - live_then - never;
+  then.kv.pad += pad_then;
+  then.kv.reserved_never += never_then;
+  then.kv.reserved_future += reserved_then - live_then - pad_then - never_then;
   then.kv.withheld -= unguarded;
   then.kv.free_usable += unguarded - reserved_then;
   then.kv.largest_free += unguarded - reserved_then;

@@ -40,6 +40,7 @@ class StepTotals {
     std::optional<SimTime> last_token;
   };
 
+  void add_entries(const SpanRecord& span);
   void check_order(EngineId engine, SimTime start, SimTime end);
   Slot& slot_of(EngineId engine, const Sequence& sequence);
   void count_recomputed(Slot& slot, const StepEntry& entry);
