@@ -303,6 +303,7 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   if (sequence.state == SequenceState::ended) {
     return;
   }
+  --sequence.steps_in_flight;
   if (entry.samples) {
     ++sequence.generated;
     --sequence.in_flight;
