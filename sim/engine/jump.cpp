@@ -53,6 +53,18 @@ void sum_takes(Jump& jump, std::int64_t iteration) {
   }
 }
 
+// Fills last_blocks from the outlook.
+void note_last_blocks(Jump& jump) {
+  jump.last_blocks.clear();
+  for (const KvOutlook::Never& more : jump.outlook.never) {
+    if (more.step <= jump.steps) {
+      jump.last_blocks.push_back({more.step, more.bytes});
+    }
+  }
+  std::sort(jump.last_blocks.begin(), jump.last_blocks.end(),
+            [](const auto& a, const auto& b) { return a.step < b.step; });
+}
+
 }  // namespace
 
 // Whether the step that has just been launched goes on in a jump.
@@ -192,12 +204,11 @@ void Engine::record_jump() {
     span.taken_moment +=
         takes.sequences == 0 ? 0 : blocks * length - takes.sequences * takes.starts;
   }
-  std::vector<KvOutlook::Never>& never = jump_.outlook.never;
-  std::erase_if(never, [this](const auto& more) { return more.step > jump_.steps; });
-  for (const KvOutlook::Never& more : never) {
-    span.never_moment += (length - jump_.durations.sum(more.step)) * more.bytes.count();
+  note_last_blocks(jump_);
+  for (const SpanRecord::LastBlock& last : jump_.last_blocks) {
+    span.never_moment += (length - jump_.durations.sum(last.step)) * last.never.count();
   }
-  span.more_never = never;
+  span.last_blocks = jump_.last_blocks;
   recorder_.on_span(span);
   jump_.steps = 0;
 }

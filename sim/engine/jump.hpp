@@ -30,7 +30,8 @@ struct Jump {
     std::int64_t blocks = 0;  // of each
     Int128 starts = 0;        // Σ of the times from the jump's start to the steps that take them
   };
-  std::vector<Takes> takes;         // by that step
+  std::vector<Takes> takes;  // by that step
+  std::vector<SpanRecord::LastBlock> last_blocks;
   std::vector<std::int64_t> taken;  // blocks a step, by iteration modulo the outlook's stride
 };
 

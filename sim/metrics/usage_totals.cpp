@@ -35,7 +35,9 @@ void UsageTotals::add(const SpanRecord& span) {
   if (span.own_ledger) {
     accumulate(*span.idle, time);
   } else {
-    sums.idle = sums.time == 0 ? *span.idle : sums.idle;
+    if (sums.time == 0) {
+      sums.idle = *span.idle;
+    }
     sums.time += time;
   }
   sums.workspace += Int128{time} * span.workspace_used.count();
