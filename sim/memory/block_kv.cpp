@@ -39,8 +39,10 @@ class BlockKv final : public KvCache {
     // Preempted late, it must be admitted with all its entries; its last decode wants a free block
     // for each sequence.
     const bool decodes = sequence.output > Tokens{1};
-    const Blocks before_last = blocks_of(group, entries - Tokens{decodes ? 1 : 0});
-    return needed + watermark_ <= usable() &&
+    const bool grows = rules_.grant == BlockGrant::as_it_grows;
+    const Blocks before_last = grows ? blocks_of(group, entries - Tokens{decodes ? 1 : 0})
+                                     : blocks_to_hold(sequence, entries);
+    return std::max(needed, blocks_to_hold(sequence, entries)) + watermark_ <= usable() &&
            before_last + Blocks{decodes ? group.num_sequences : 0} <= usable();
   }
 

@@ -27,7 +27,7 @@ std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& po
                         .block_size = spec.block_size,
                         .grant = grows ? BlockGrant::as_it_grows : BlockGrant::longest_context,
                         .watermark = watermark_blocks(spec, pool, layout),
-                        .watermark_always = pool.watermark_always && grows,
+                        .watermark_always = pool.watermark_always,
                         .swaps = true},
                        pool);
 }
