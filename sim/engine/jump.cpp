@@ -13,15 +13,18 @@
 namespace tessera {
 namespace {
 
-// Whether the step computes one token of each running sequence, decides nothing else, and gives the
-// GPU no work of another size in every step.
+// Whether the step computes one token of each running sequence, each a request by itself, decides
+// nothing else, and gives the GPU no work of another size in every step.
 bool only_decodes(const Step& step, const StepShape& shape, std::int64_t running) {
+  const bool has_children =
+      std::any_of(step.entries.begin(), step.entries.end(),
+                  [](const StepEntry& entry) { return entry.sequence->child.has_value(); });
   KvWork work = step.work;
   work.cells_scanned = Tokens{0};
   return step.admitted.empty() && step.preempted.empty() && step.swapped_in.empty() &&
          shape.prefill_sequences == 0 && shape.decode_sequences == running &&
          static_cast<std::int64_t>(step.entries.size()) == running && work == KvWork{} &&
-         step.writes_kv;
+         step.writes_kv && !has_children;
 }
 
 std::int64_t picoseconds(const StepTime& time) {

@@ -231,10 +231,14 @@ inline void choose_clients(Dice& dice, Scenario& scenario) {
   if (dice.one_in(5)) {
     workload.max_output_tokens = UniformLength{.min = Tokens{1}, .max = Tokens{200}};
   }
+  const bool beams = dice.one_in(3);
   const std::int64_t most = traits_of(scenario.engine.policy).max_num_seqs;
   if (dice.one_in(8) && most > 1 &&
-      why_no_groups(scenario.engine.policy, scenario.engine.kv_cache).empty()) {
-    workload.sampling = SamplingSpec{.n = dice.between(1, most), .best_of = std::nullopt};
+      why_no_groups(scenario.engine.policy, scenario.engine.kv_cache,
+                    beams ? GroupKind::beams : GroupKind::independent)
+          .empty()) {
+    workload.sampling =
+        SamplingSpec{.n = dice.between(1, most), .best_of = std::nullopt, .use_beam_search = beams};
   }
 }
 
@@ -287,9 +291,11 @@ inline Scenario random_scenario(std::uint64_t seed) {
     }
     finish(dice, scenario);
     choose_clients(dice, scenario);
-    // Who ties with others in every key of vLLM's is preempted for as long as they run.
+    // Who ties with others in every key of vLLM's is preempted for as long as they run, so that in
+    // a small pool they may take turns for ever.
     if (traits_of(scenario.engine.policy).order != Order::fcfs) {
       scenario.workload.arrivals = PoissonArrivals{.rate = Rate{2.0}};
+      scenario.workload.sampling.reset();
     }
     return scenario;
   }
