@@ -178,6 +178,50 @@ def classes_title(sweep):
                    f"with live tokens, {tied(low)} {percent(share(low))}")
 
 
+# What is wasted, as a sentence says it.
+WASTED = {"kv_dead": "rows of ended requests", "kv_pad": "padding",
+          "kv_duplicate": "copies", "kv_reserved_future": "reserved and used later",
+          "kv_reserved_never": "reserved and never used", "kv_rounding": "rounding"}
+
+
+def waste_classes_title(sweep, parts):
+    """Who wastes most, of what kind, and who least, each at its worst point."""
+    def worst(line):
+        totals = line.rows[[f"{name}_mean_bytes" for name in parts]].sum(axis=1)
+        return line.rows.loc[totals.idxmax()], totals.max()
+
+    settings = sorted(sweep.settings(f"{next(iter(parts))}_mean_bytes"),
+                      key=lambda line: -worst(line)[1])
+    row, total = worst(settings[0])
+    most = max(parts, key=lambda name: row[f"{name}_mean_bytes"])
+    who = f"{of_line(settings[0])} wastes" if settings[0].name else "requests waste"
+    text = capital(f"{who} up to {small_bytes(total)}, {percent(row[f'{most}_mean_bytes'] / total)} "
+                   f"of it {WASTED[most]}")
+    least = worst(settings[-1])[1]
+    return f"{text}; {tied(settings[-1])} {small_bytes(least)}" \
+        if len(settings) > 1 and total > 1.05 * least else text
+
+
+def waste_classes_over_time_title(memory, shown):
+    total = memory[shown].sum(axis=1).mean()
+    most = max(shown, key=lambda name: memory[name].mean())
+    return f"Requests hold {small_bytes(total)} without a token in it on average, " \
+           f"{percent(memory[most].mean() / total)} of it {WASTED[most]}"
+
+
+def time_shares_title(sweep):
+    """What takes most of requests' time where most requests are served."""
+    settings = sweep.settings("mean_e2el_ms")
+    line = max(settings, key=lambda candidate: candidate.peak("request_throughput")[1])
+    position, _ = line.peak("request_throughput")
+    row = line.rows[line.rows["position"] == position].iloc[0]
+    most = max(tables.TIME_PARTS, key=lambda name: row[f"mean_{name}_ms"])
+    who = of_line(line) if line.name else sweep.across.phrase(position)
+    where = f" at {sweep.across.phrase(position)}" if line.name and not sweep.across.wordy else ""
+    return f"With {who}{where}, requests spend {percent(row[f'mean_{most}_ms'] / row['mean_e2el_ms'])} " \
+           f"of {duration(row['mean_e2el_ms'] / 1000)} {TIME_SPENT[most]}"
+
+
 def memory_title(memory):
     """Means over the rows, which are evenly spaced."""
     capacity = memory["capacity"].mean()
@@ -211,6 +255,39 @@ def distributions_title(requests):
         parts.append(f"half get the next ones every {duration(numpy.percentile(tpot, 50) / 1000)} "
                      f"or faster")
     return capital("; ".join(parts))
+
+
+def timeline_title(requests, steps):
+    """How long requests wait for their first step, and what others' prefills take of the time."""
+    waits = (requests["scheduled_s"] - requests["arrival_s"]).dropna()
+    if not len(waits):
+        return "No request is ever scheduled"
+    half = numpy.percentile(waits, 50)
+    text = f"Half of the requests wait {duration(half)} or longer for their first step" \
+        if half >= 1e-3 else "Half of the requests are scheduled at once"
+    busy = 0 if steps is None else (steps["end_s"] - steps["start_s"]).sum()
+    if busy <= 0:
+        return text
+    prefill = steps[steps["prefill_tokens"] > 0]
+    share = (prefill["end_s"] - prefill["start_s"]).sum() / busy
+    return f"{text}; {percent(share)} of the steps' time has a prefill in it"
+
+
+# What the slowest requests are said to be doing for most of their time.
+TIME_SPENT = {
+    "queued_slot": "waiting for a place in the batch", "queued_memory": "waiting for memory",
+    "prefill": "in their own prefill", "decode": "in decode",
+    "stalled": "stalled by others' prefills", "preempted": "preempted",
+    "recomputed": "computing again what they had lost", "swapped": "swapped out",
+    "held": "held until their batch had ended"}
+
+
+def time_parts_title(used, means, totals):
+    """`means` are seconds of each group by part, the slowest group last."""
+    most = max(used, key=lambda name: means[name][-1])
+    who = "The slowest tenth spends" if len(totals) == 10 else "The slowest spend"
+    return f"{who} {percent(means[most][-1] / totals[-1])} of {'its' if len(totals) == 10 else 'their'} " \
+           f"{duration(totals[-1])} {TIME_SPENT[most]}"
 
 
 def throughput_over_time_title(series):

@@ -10,6 +10,8 @@ import pathlib
 import sys
 
 NO_LIBRARY = 69
+# Points of a sweep whose device allocator is drawn, the first ones.
+MOST_ALLOCATORS = 12
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,6 +38,9 @@ def parse(arguments):
                         metavar="png,svg,pdf", help="one or more of png, svg, pdf (default: png)")
     parser.add_argument("--request", type=int, metavar="ID",
                         help="the request whose KV growth is drawn (default: a long one)")
+    parser.add_argument("--point", metavar="ID",
+                        help="the point of a sweep whose memory and requests are drawn (default: "
+                             "memory of the first and the last, requests of the best)")
     return parser.parse_args(arguments)
 
 
@@ -48,11 +53,10 @@ def pictures_of_run(folder, request):
     if memory.exists():
         table = tables.read_memory(memory)
         yield "memory_stack", run_pictures.memory_stack(table)
+        yield "waste_by_class", run_pictures.waste_by_class(table)
         yield "reserved_and_allocated", run_pictures.reserved_and_allocated(table)
     if requests.exists():
-        table = tables.read_numbers(requests, ["ttft_ms", "tpot_ms"], ["status"])
-        yield "latency_distributions", run_pictures.distributions(
-            table[table["status"] == "finished"])
+        yield from pictures_of_requests(folder)
     if series.exists():
         table = tables.read_series(series)
         yield "throughput_over_time", run_pictures.throughput_over_time(table)
@@ -66,33 +70,63 @@ def pictures_of_run(folder, request):
         yield "request_kv_growth", run_pictures.request_growth(table, chosen)
 
 
-def pictures_of_sweep(folder):
-    """Yields (name, figure): the sweep's own, then the memory of its first and last point."""
+def pictures_of_requests(folder, where=""):
+    """Yields (name, figure) of requests.csv: latencies, where time went, a bar a request."""
+    import request_pictures
+    import run_pictures
+    import tables
+    table = tables.read_numbers(
+        folder / "requests.csv", ["ttft_ms", "tpot_ms", "e2el_ms",
+                                  *request_pictures.TIMELINE_COLUMNS,
+                                  *request_pictures.TIME_COLUMNS], ["status"])
+    yield "latency_distributions", run_pictures.distributions(
+        table[table["status"] == "finished"], where)
+    yield "where_time_went", request_pictures.time_parts(table, where)
+    steps = None
+    if (folder / "iterations.csv").exists():
+        steps = tables.read_numbers(folder / "iterations.csv", request_pictures.STEP_COLUMNS)
+        steps = steps[steps["engine"] == 0]
+    yield "request_timeline", request_pictures.timeline(table, steps, where)
+
+
+def pictures_of_sweep(folder, wanted):
+    """Yields (name, figure): the sweep's own, the memory of its first and last point, and the
+    requests of one point: the wanted one, else the one of the highest throughput."""
     import run_pictures
     import sweep_pictures
     import sweeps
     import tables
     summary = folder / "summary.csv"
     read = sweeps.read_sweep(summary)
+    if wanted is not None and wanted not in set(read.points["point"]):
+        raise tables.Failure(tables.BAD_DATA, f"{summary}: no point {wanted} is done; the first is "
+                                              f"{read.points['point'].iloc[0]}")
     yield from sweep_pictures.pictures(read)
     header = tables.header_of(summary)
     axes = header[header.index("point") + 1:header.index("status")]
-    for point in sweep_pictures.end_points(read):
+
+    def where(point):
+        return f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
+
+    for point in sweep_pictures.end_points(read) if wanted is None else [wanted]:
         memory = folder / "runs" / point / "memory.csv"
         if memory.exists():
-            where = f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
             yield f"memory_stack_{point}", run_pictures.memory_stack(tables.read_memory(memory),
-                                                                     where)
-    for point in read.points["point"]:
+                                                                     where(point))
+    for point in read.points["point"][:MOST_ALLOCATORS]:
         memory = folder / "runs" / point / "memory.csv"
         if memory.exists():
-            where = f"point {point}: {sweep_pictures.setting_of(read, point, axes)}".rstrip(": ")
             yield f"reserved_and_allocated_{point}", run_pictures.reserved_and_allocated(
-                tables.read_memory(memory), where)
+                tables.read_memory(memory), where(point))
+    point = wanted or sweep_pictures.best_point(read)
+    if (folder / "runs" / point / "requests.csv").exists():
+        for name, figure in pictures_of_requests(folder / "runs" / point, where(point)):
+            yield f"{name}_{point}", figure
 
 
-def pictures_of(folder, request):
+def pictures_of(options):
     import tables
+    folder = options.folder
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "there is no such folder"
         raise tables.Failure(tables.NO_INPUT, f"{folder}: {what}")
@@ -101,8 +135,8 @@ def pictures_of(folder, request):
         raise tables.Failure(tables.NO_INPUT, f"{folder}: no summary.csv in it, so it is neither "
                                               f"a run's folder nor a sweep's")
     if "point" in tables.header_of(summary):
-        return pictures_of_sweep(folder)
-    return pictures_of_run(folder, request)
+        return pictures_of_sweep(folder, options.point)
+    return pictures_of_run(folder, options.request)
 
 
 def draw(options):
@@ -112,7 +146,7 @@ def draw(options):
     output = options.output or options.folder / "pictures"
     # All are drawn before the first is written, so that bad data leaves no half set of pictures.
     drawn = [(f"{name}.{form}", style.write(figure, form))
-             for name, figure in pictures_of(options.folder, options.request)
+             for name, figure in pictures_of(options)
              if figure is not None for form in options.formats]
     if not drawn:
         raise tables.Failure(tables.BAD_DATA, f"{options.folder}: its tables hold nothing to draw")

@@ -6,7 +6,8 @@ from matplotlib.patches import Patch
 
 import findings
 import style
-from sweep_pictures import stack_patch
+import tables
+from stacked_pictures import stack_patch
 
 # No more steps than a picture shows; longer series are averaged.
 MOST_STEPS = 240
@@ -73,6 +74,36 @@ def reserved_and_allocated(memory, where=""):
     return figure
 
 
+def waste_by_class(memory, where=""):
+    """What requests hold without a token in it over time, by why."""
+    shown = [name for name in style.LEDGER
+             if name in tables.WASTE_CLASSES and (memory[name] > 0).any()]
+    if not shown or len(memory) < 2:
+        return None
+    figure = style.new_figure(4.8)
+    axes = figure.subplots(1, 1)
+    times = memory["time_s"].to_numpy()
+    starts = numpy.arange(0, len(times), -(-len(times) // MOST_STEPS))
+    edges = numpy.append(times[starts], times[-1])
+    size = style.time_across(axes, times[-1])
+    bottom = numpy.zeros(len(starts))
+    for name in shown:
+        heights = chunk_means(memory[name].to_numpy(), starts) / findings.GIB
+        axes.stairs(bottom + heights, edges / size, baseline=bottom, fill=True,
+                    facecolor=style.LEDGER[name][1], linewidth=0)
+        bottom = bottom + heights
+    axes.set_ylim(0, bottom.max() * 1.08)
+    axes.set_ylabel("wasted KV memory (GiB)")
+    style.plain_axis(axes.yaxis)
+    style.compose(figure, findings.waste_classes_over_time_title(memory, shown),
+                  "KV memory that requests hold without a token in it, by class, over time"
+                  + (f"; {where}" if where else ""), right=2.95)
+    names = [f"{mean_gib(memory[name])}  {style.LEDGER[name][0]}" for name in reversed(shown)]
+    style.legend_beside(axes, [stack_patch(name) for name in reversed(shown)], names, 0.03,
+                        "GiB on average")
+    return figure
+
+
 def mean_gib(bytes_over_time):
     """Two decimals, padded so that a column of them lines up."""
     text = f"{bytes_over_time.mean() / findings.GIB:.2f}"
@@ -84,7 +115,7 @@ def chunk_means(values, starts):
     return numpy.add.reduceat(values.astype(float), starts) / counts
 
 
-def distributions(requests):
+def distributions(requests, where=""):
     """The share of finished requests within each latency, with the percentiles people quote."""
     panels = [(name, title) for name, title in (("ttft", "Time to first token (TTFT)"),
                                                 ("tpot", "Time per output token (TPOT)"))
@@ -102,7 +133,7 @@ def distributions(requests):
     count = len(requests)
     style.compose(figure, findings.distributions_title(requests),
                   f"Shares of {count:,} finished requests within a latency; dots: 50th, 90th and "
-                  f"99th percentile")
+                  f"99th percentile{f'; {where}' if where else ''}")
     for axes, (name, _) in zip(grid, panels):
         draw_distribution(axes, requests[f"{name}_ms"].dropna().to_numpy() / 1000, name)
     return figure

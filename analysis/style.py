@@ -47,6 +47,19 @@ LEDGER = {
     "withheld": ("withheld from use", "#FFFFFF", "...."),
 }
 
+# Where a request's time goes: what it is called, its colour and its hatch. They sum to e2el.
+TIME_PARTS = {
+    "queued_slot": ("waiting for a place", "#CFCFCF", ""),
+    "queued_memory": ("waiting for memory", "#93A4B3", ""),
+    "prefill": ("prefill", ORANGE, ""),
+    "decode": ("decode", BLUE, ""),
+    "stalled": ("stalled by others' prefills", GREEN, ""),
+    "preempted": ("preempted", VERMILLION, ""),
+    "recomputed": ("computed again", PURPLE, ""),
+    "swapped": ("swapped out", SKY, ""),
+    "held": ("held until the batch ended", "#5A5A5A", ""),
+}
+
 WIDTH = 9.0     # inches; with DPI, sharp at the width of a README
 DPI = 150
 LEFT, RIGHT, BOTTOM = 0.95, 0.25, 0.68

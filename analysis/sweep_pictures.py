@@ -4,11 +4,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 import findings
+import stacked_pictures
 import style
+from stacked_pictures import MOST_PANELS
 from sweeps import named
 
 MOST_LINES = 16
-MOST_PANELS = 4
 # Where a point's label may stand, in points from it, the best first.
 BESIDE = ((-5, 2), (5, -2), (-4, 6), (5, 4), (0, 7), (0, -7), (4, -6), (-4, -6))
 # What contiguous reservations are said to waste (PagedAttention, SOSP 2023, section 1 and figure 2).
@@ -20,7 +21,9 @@ def pictures(sweep):
     slug = sweep.across.slug
     for name, draw in ((f"waste_against_{slug}", waste), (f"throughput_against_{slug}", throughput),
                        ("throughput_against_latency", latency),
-                       (f"memory_classes_against_{slug}", memory_classes)):
+                       (f"memory_classes_against_{slug}", stacked_pictures.memory_classes),
+                       (f"waste_by_class_against_{slug}", stacked_pictures.waste_by_class),
+                       (f"where_time_went_against_{slug}", stacked_pictures.time_parts)):
         figure = draw(sweep)
         if figure is not None:
             yield name, figure
@@ -33,11 +36,8 @@ def lines_of(sweep):
     return list(zip(sweep.lines, looks))[:MOST_LINES]
 
 
-def caption(sweep, text, most=MOST_LINES):
-    notes = list(sweep.notes)
-    if len(sweep.lines) > most:
-        notes.append(f"the first {most} of {len(sweep.lines)} settings")
-    return "; ".join([text, *notes])
+def caption(sweep, text):
+    return stacked_pictures.caption(sweep, text, MOST_LINES)
 
 
 def legend(sweep, extra=()):
@@ -222,71 +222,16 @@ def clusters(axes, sweep, line, across):
             for point, _, first, last in found]
 
 
-def memory_classes(sweep):
-    """The mean bytes of each ledger class as stacked bars to the device total, a panel a line."""
-    lines = [line for line, _ in lines_of(sweep)][:MOST_PANELS]
-    means = {name: name + "_mean_bytes" for name in style.LEDGER}
-    shown = [name for name in style.LEDGER
-             if any((line.rows[means[name]] > 0).any() for line in lines)]
-    if not shown:
-        return None
-    figure = style.new_figure(5.2)
-    panels = figure.subplots(1, len(lines), squeeze=False, sharey=True)[0]
-    top = max(line.rows["capacity_bytes"].max() for line in lines) / findings.GIB
-    for axes, line in zip(panels, lines):
-        rows = line.rows.dropna(subset=["capacity_bytes", *(means[name] for name in shown)])
-        slots = [sweep.across.positions.index(position) for position in rows["position"]]
-        bottom = 0 * rows["position"]
-        for name in shown:
-            _, colour, hatch = style.LEDGER[name]
-            height = rows[means[name]] / findings.GIB
-            axes.bar(slots, height, bottom=bottom, width=0.86, color=colour, hatch=hatch,
-                     linewidth=0)
-            bottom = bottom + height
-        axes.set_ylim(0, top)
-        axes.grid(False)
-        axes.set_title(line.name, color=style.GREY)
-        style.plain_axis(axes.yaxis)
-    panels[0].set_ylabel("device memory (GiB)")
-    bottom = style.bottom_for(sweep.across)
-    style.compose(figure, findings.classes_title(sweep),
-                  caption(sweep, f"Mean device memory by what it holds, to the total of "
-                                 f"{top:.2f} GiB", MOST_PANELS),
-                  bottom=bottom, right=2.55)
-    slots = Slots(sweep.across)
-    for axes in panels:
-        style.across_axis(axes, slots, label=False)
-    height = figure.get_size_inches()[1]
-    figure.text((style.LEFT + style.WIDTH - 2.55) / 2 / style.WIDTH,
-                (style.BOTTOM - 0.29) / height, slots.label, ha="center", va="top")
-    handles = [stack_patch(name) for name in reversed(shown)]
-    style.legend_beside(panels[-1], handles, [style.LEDGER[name][0] for name in reversed(shown)],
-                        0.04 * len(lines))
-    return figure
-
-
-def stack_patch(name):
-    _, colour, hatch = style.LEDGER[name]
-    return Patch(facecolor=colour, hatch=hatch, edgecolor="#999999", linewidth=0.5)
-
-
-class Slots:
-    """The axis across with its values evenly spaced, as bars are."""
-
-    def __init__(self, across):
-        self.path, self.label = across.path, across.label
-        self.values = [style.plain(position) for position in across.positions] if across.numeric \
-            else across.values
-        self.positions = list(range(len(across.values)))
-        self.numeric = self.logarithmic = False
-        self.wordy = across.wordy
-        self.margin = 0.55
-
-
 def end_points(sweep):
     """The first and the last point that are done."""
     names = list(sweep.points["point"])
     return names[:1] + names[-1:] if len(names) > 1 else names
+
+
+def best_point(sweep):
+    """The point of the highest throughput."""
+    rates = sweep.points["request_throughput"]
+    return sweep.points["point"][rates.idxmax() if rates.notna().any() else sweep.points.index[0]]
 
 
 def setting_of(sweep, point, axes):

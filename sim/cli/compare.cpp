@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "sim/cli/metric_text.hpp"
 #include "sim/cli/options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
@@ -16,42 +17,6 @@ namespace {
 
 // A difference that a reader should see, and not the last digit of a rounding.
 constexpr double smallest_change = 5e-4;
-
-std::optional<double> number_of(const std::string& text) {
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  return text.empty() || *end != '\0' ? std::nullopt : std::optional(number);
-}
-
-bool is_share(const std::string& name) {
-  constexpr std::array<std::string_view, 7> shares{
-      "slo_attainment", "kv_waste_of_reserved",   "kv_waste_of_pool", "kv_live_of_pool",
-      "gpu_busy",       "external_fragmentation", "time_idle"};
-  return name.starts_with("time_") || name.ends_with("_of_step_time") ||
-         std::find(shares.begin(), shares.end(), name) != shares.end();
-}
-
-// A number in the unit that its column's name tells.
-std::string shown(const std::string& name, const std::string& text) {
-  const auto number = number_of(text);
-  if (!number) {
-    return text.empty() ? "-" : text;
-  }
-  if (name.ends_with("_ms")) {
-    return human_seconds(*number / 1e3);
-  }
-  if (name.ends_with("_s")) {
-    return human_seconds(*number);
-  }
-  if (name.ends_with("_bytes")) {
-    return human_bytes(Bytes{std::llround(*number)});
-  }
-  if (is_share(name)) {
-    return percent(*number);
-  }
-  const bool is_whole = text.find('.') == std::string::npos;
-  return is_whole ? grouped(std::llround(*number)) : three_digits(*number);
-}
 
 std::string change(const Compared& row) {
   if (row.ratio && std::isfinite(*row.ratio) && *row.ratio > 0.0) {
@@ -88,7 +53,8 @@ std::string section(const Comparison& comparison, ComparedPart part, const std::
     if (row.part == part && is_worth_showing(row)) {
       const bool is_setting = part == ComparedPart::scenario;
       const auto text = [&](const std::string& value) {
-        return is_setting ? (value.empty() ? std::string("-") : value) : shown(row.name, value);
+        return is_setting ? (value.empty() ? std::string("-") : value)
+                          : metric_text(row.name, value);
       };
       table.row({"  " + row.name, text(row.a), text(row.b), is_setting ? "" : change(row)});
       any = true;

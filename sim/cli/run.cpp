@@ -9,6 +9,7 @@
 #include "sim/cli/answer.hpp"
 #include "sim/cli/generation_table.hpp"
 #include "sim/cli/interruption.hpp"
+#include "sim/cli/metric_text.hpp"
 #include "sim/cli/notes.hpp"
 #include "sim/cli/output_options.hpp"
 #include "sim/cli/scenario_options.hpp"
@@ -57,7 +58,8 @@ std::string band_table(const std::vector<BandRow>& rows) {
   table.column("high", Align::right);
   for (const BandRow& row : rows) {
     if (row.low != row.high) {
-      table.row({row.column, row.low, row.value, row.high});
+      const auto text = [&](const std::string& number) { return metric_text(row.column, number); };
+      table.row({row.column, text(row.low), text(row.value), text(row.high)});
     }
   }
   return table.text();

@@ -221,21 +221,13 @@ void Engine::launch(SimTime now, QueueSizes before) {
 
 // What the step takes longer than if it had only its decodes, and work for them, to do.
 Duration Engine::time_of_prefills(const Batch& batch) {
-  const StepShape& shape = batch.record.shape;
-  if (shape.prefill_sequences == 0) {
+  if (batch.record.shape.prefill_sequences == 0) {
     return Duration{};
   }
   const Duration whole = batch.record.time.total();
-  if (shape.decode_sequences == 0) {
+  const StepShape decodes = batch.step.shape_of_decodes();
+  if (decodes.tokens() == Tokens{0}) {
     return whole;
-  }
-  StepShape decodes;
-  decodes.decode_sequences = shape.decode_sequences;
-  decodes.decode_context = shape.decode_context;
-  decodes.work = shape.work;
-  for (const StepEntry& entry : batch.step.entries) {
-    const bool counts = !entry.withdrawn && entry.samples && entry.kind == EntryKind::decode;
-    decodes.sampled_sequences += counts ? entry.rows : 0;
   }
   // A measured table need not be monotone: then the prefills took nothing.
   return std::max(whole - pipeline_.time(decodes).total(), Duration{});
@@ -321,6 +313,7 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   if (sequence.state == SequenceState::ended) {
     return;
   }
+  --sequence.steps_in_flight;
   if (entry.samples) {
     ++sequence.generated;
     --sequence.in_flight;

@@ -18,13 +18,14 @@ void preempt_to_head(StepBuilder& builder, Sequence& victim, std::deque<Sequence
 bool free_a_block(StepBuilder& builder, Sequence& sequence, std::deque<Sequence*>& unvisited,
                   std::deque<Sequence*>& waiting) {
   while (!builder.has_free_block()) {
-    if (unvisited.empty()) {
+    const auto victim = std::find_if(unvisited.rbegin(), unvisited.rend(),
+                                     [](const Sequence* one) { return one->steps_in_flight == 0; });
+    if (victim == unvisited.rend()) {
       preempt_to_head(builder, sequence, waiting);
       return false;
     }
-    Sequence& victim = *unvisited.back();
-    unvisited.pop_back();
-    preempt_to_head(builder, victim, waiting);
+    preempt_to_head(builder, **victim, waiting);
+    unvisited.erase(std::next(victim).base());
   }
   return true;
 }

@@ -15,8 +15,8 @@ void sort_by_arrival(std::deque<Sequence*>& sequences);
 // Takes all memory from `victim`, which then waits at the head of the queue.
 void preempt_to_head(StepBuilder& builder, Sequence& victim, std::deque<Sequence*>& waiting);
 
-// Preempts from the back of `unvisited` until a block is free. False when none was left to preempt
-// but `sequence` itself, which then has been.
+// Preempts from the back of `unvisited` those that no launched step computes, until a block is
+// free. False when none was left to preempt but `sequence` itself, which then has been.
 [[nodiscard]] bool free_a_block(StepBuilder& builder, Sequence& sequence,
                                 std::deque<Sequence*>& unvisited, std::deque<Sequence*>& waiting);
 

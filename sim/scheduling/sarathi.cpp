@@ -5,6 +5,10 @@
 //
 // A victim's progress is reset only after the step, so the head of the queue, which it has become,
 // asks for nothing, and nobody is admitted in a step that preempted.
+//
+// In a pipeline every stage has a batch; whoever is in one is passed over until it has ended, so
+// that a prompt's chunks follow each other only after all stages, and other prompts fill the gaps.
+// (Sarathi-Serve would also take a victim out of a batch that runs; here it takes another.)
 #include <algorithm>
 
 #include "sim/scheduling/recompute_preemption.hpp"
@@ -62,7 +66,9 @@ class Sarathi final : public BatchPolicy {
     while (!unvisited.empty()) {
       Sequence& sequence = *unvisited.front();
       unvisited.pop_front();
-      if (sequence.prefilling) {
+      if (sequence.steps_in_flight > 0) {
+        running_.push_back(&sequence);
+      } else if (sequence.prefilling) {
         begun.push_back(&sequence);
       } else if (free_a_block(builder, sequence, unvisited, waiting_)) {
         const Grant grant = builder.schedule(sequence, Tokens{1});

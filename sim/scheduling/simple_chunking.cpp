@@ -1,7 +1,8 @@
 // Sarathi-Serve's baseline simple_chunking (simple_chunking_scheduler.py of January 2026): steps of
 // prompt chunks and steps of decodes take turns. A prefill turn goes to the prompts that have
 // begun, or if there are none, to new ones, whose memory is allocated whole; if there are neither,
-// it falls through to the decodes, which preempt as Sarathi's do.
+// it falls through to the decodes, which preempt as Sarathi's do. In a pipeline whoever is in
+// another stage's batch is passed over.
 #include <algorithm>
 
 #include "sim/scheduling/recompute_preemption.hpp"
@@ -66,7 +67,7 @@ class SimpleChunking final : public BatchPolicy {
     Tokens room = spec_.chunk_size;
     for (Sequence* sequence : running_) {
       const Tokens tokens = std::min(sequence->remaining(), room);
-      if (sequence->prefilling && tokens > Tokens{0}) {
+      if (sequence->prefilling && sequence->steps_in_flight == 0 && tokens > Tokens{0}) {
         const Grant grant = builder.schedule_chunk(*sequence, tokens);
         TESSERA_INVARIANT(grant == Grant::ok, "a prompt's memory is allocated at its admission");
         room -= tokens;
@@ -80,7 +81,7 @@ class SimpleChunking final : public BatchPolicy {
     while (!unvisited.empty()) {
       Sequence& sequence = *unvisited.front();
       unvisited.pop_front();
-      if (sequence.prefilling) {
+      if (sequence.prefilling || sequence.steps_in_flight > 0) {
         running_.push_back(&sequence);
       } else if (free_a_block(builder, sequence, unvisited, waiting_)) {
         const Grant grant = builder.schedule(sequence, Tokens{1});

@@ -139,6 +139,7 @@ Tokens StepBuilder::preempt(Sequence& sequence) {
     StepEntry& entry = step_.entries[sequence.entry];
     entry.withdrawn = true;
     sequence.in_flight -= Tokens{entry.samples ? 1 : 0};
+    --sequence.steps_in_flight;
     returned = entry.tokens * entry.rows;
     step_.tokens -= returned;
     sequence.in_step = false;
@@ -157,6 +158,7 @@ void StepBuilder::add_entry(Sequence& sequence, Tokens tokens, EntryKind kind) {
   sequence.computed += tokens;
   kv_.publish(sequence.kv.id, std::min(sequence.computed, sequence.known()));
   sequence.in_flight += Tokens{samples ? 1 : 0};
+  ++sequence.steps_in_flight;
   sequence.prefilling = sequence.prefilling && !samples;
   sequence.in_step = true;
   sequence.entry = step_.entries.size();

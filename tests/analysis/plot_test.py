@@ -14,6 +14,7 @@ ANALYSIS = pathlib.Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 try:
     import matplotlib
+    import numpy
     import pandas
 except ImportError as missing:
     print(f"SKIPPED, because {sys.executable} lacks a library: {missing}", file=sys.stderr)
@@ -21,6 +22,7 @@ except ImportError as missing:
 
 import findings
 import plot
+import request_pictures
 import run_pictures
 import style
 import sweep_pictures
@@ -31,6 +33,9 @@ GIB = 2 ** 30
 CLASSES = ("driver weights workspace_used workspace_idle graphs kv_live kv_cached_prefix kv_dead "
            "kv_pad kv_duplicate kv_reserved_future kv_reserved_never kv_rounding cached_free "
            "withheld free_unusable free_usable").split()
+
+TIME_PARTS = ("queued_slot queued_memory prefill decode stalled preempted recomputed swapped "
+              "held").split()
 
 
 def write_csv(path, rows):
@@ -57,6 +62,9 @@ def summary_cells(throughput=1.0, tpot=40.0, ttft=900.0, waste=0.05, pool_waste=
             cells[f"{statistic}_{name}_ms"] = value * factor if value != "" else ""
     for name, share in zip(CLASSES, ledger_shares()):
         cells[f"{name}_mean_bytes"] = share
+    times = dict.fromkeys(TIME_PARTS, 0) | {"queued_memory": 600, "prefill": 150, "decode": 250}
+    cells |= {f"mean_{name}_ms": time for name, time in times.items()}
+    cells["mean_e2el_ms"] = sum(times.values())
     return cells
 
 
@@ -104,15 +112,31 @@ def memory_rows(count=30, devices=1):
 
 
 def request_rows(count=200):
+    """A request a second: number / 10 seconds of waiting, one of prefill, two of decode."""
     rows = []
     for number in range(count):
         # Every tenth was turned away, and has no latencies.
         turned_away = number % 10 == 9
-        rows.append({"request_id": number, "engine": 0, "arrival_s": number,
-                     "ttft_ms": "" if turned_away else 100 + 10 * number,
-                     "tpot_ms": "" if turned_away or number == 0 else 40 + number / 10,
-                     "status": "rejected" if turned_away else "finished", "reason": ""})
+        times = dict.fromkeys(TIME_PARTS, 0)
+        times |= {"queued_memory": 100 * number, "prefill": 1000, "decode": 2000}
+        row = {"request_id": number, "engine": 0, "arrival_s": number,
+               "scheduled_s": number * 1.1, "first_token_s": number * 1.1 + 1,
+               "finished_s": number * 1.1 + 3, "ttft_ms": 100 + 10 * number,
+               "tpot_ms": 40 + number / 10 if number else "", "e2el_ms": 3000 + 100 * number,
+               "status": "finished", "reason": "",
+               **{f"{name}_ms": time for name, time in times.items()}}
+        if turned_away:
+            row |= {"status": "rejected", "scheduled_s": "", "first_token_s": ""}
+            row |= {name: "" for name in row if name.endswith("_ms")}
+        rows.append(row)
     return rows
+
+
+def step_rows(count=440):
+    """Steps of half a second without a gap, every fourth with a prefill."""
+    return [{"iteration": step, "engine": 0, "start_s": step / 2, "end_s": (step + 1) / 2,
+             "prefill_tokens": 100 if step % 4 == 0 else 0, "decode_tokens": 5}
+            for step in range(count)]
 
 
 def series_rows(count=600, engines=1):
@@ -166,6 +190,7 @@ class WithFolder(unittest.TestCase):
         write_csv(self.folder / "requests.csv", request_rows())
         write_csv(self.folder / "timeseries.csv", series_rows())
         write_csv(self.folder / "request_kv.csv", growth_rows())
+        write_csv(self.folder / "iterations.csv", step_rows())
 
     def write_sweep(self, rows=None):
         write_csv(self.folder / "summary.csv", rows or two_managers())
@@ -199,6 +224,8 @@ class Files(WithFolder):
         write_csv(self.folder / "runs/0000/memory.csv", memory_rows())
         write_csv(self.folder / "runs/0007/memory.csv", memory_rows())
         write_csv(self.folder / "runs/0003/memory.csv", memory_rows())
+        # The last point has the highest throughput.
+        write_csv(self.folder / "runs/0007/requests.csv", request_rows())
         done = self.plot(self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stderr, "")
@@ -206,7 +233,9 @@ class Files(WithFolder):
         self.assertEqual([path.name for path in pictures], [
             "waste_against_batch_limit.png", "throughput_against_batch_limit.png",
             "throughput_against_latency.png", "memory_classes_against_batch_limit.png",
-            "memory_stack_0000.png", "memory_stack_0007.png"])
+            "waste_by_class_against_batch_limit.png", "where_time_went_against_batch_limit.png",
+            "memory_stack_0000.png", "memory_stack_0007.png", "latency_distributions_0007.png",
+            "where_time_went_0007.png", "request_timeline_0007.png"])
         for path in pictures:
             self.assertEqual(path.parent, self.folder / "pictures")
             self.check_png(path)
@@ -217,11 +246,25 @@ class Files(WithFolder):
         self.assertEqual(done.returncode, 0, done.stderr)
         pictures = [pathlib.Path(line) for line in done.stdout.splitlines()]
         self.assertEqual([path.name for path in pictures], [
-            "memory_stack.png", "latency_distributions.png", "throughput_over_time.png",
+            "memory_stack.png", "waste_by_class.png", "latency_distributions.png",
+            "where_time_went.png", "request_timeline.png", "throughput_over_time.png",
             "waste_over_time.png", "request_kv_growth.png"])
         for path in pictures:
             self.assertEqual(path.parent, self.folder / "deep/er")
             self.check_png(path)
+
+    def test_a_point_that_was_asked_for(self):
+        self.write_sweep()
+        write_csv(self.folder / "runs/0002/memory.csv", memory_rows())
+        write_csv(self.folder / "runs/0002/requests.csv", request_rows())
+        done = self.plot(self.folder, "--point", "0002")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = [pathlib.Path(line).name for line in done.stdout.splitlines()]
+        self.assertEqual(names[6:], ["memory_stack_0002.png", "latency_distributions_0002.png",
+                                     "where_time_went_0002.png", "request_timeline_0002.png"])
+        done = self.plot(self.folder, "--point", "2")
+        self.assertEqual(done.returncode, 65)
+        self.assertIn("no point 2 is done; the first is 0000", done.stderr)
 
     def test_the_same_rows_give_the_same_bytes(self):
         self.write_sweep()
@@ -232,7 +275,7 @@ class Files(WithFolder):
             digests.append([(pathlib.Path(line).name,
                              hashlib.sha256(pathlib.Path(line).read_bytes()).hexdigest())
                             for line in done.stdout.splitlines()])
-        self.assertEqual(len(digests[0]), 8)
+        self.assertEqual(len(digests[0]), 12)
         self.assertEqual(digests[0], digests[1])
         drawing = (self.folder / "a/waste_against_batch_limit.svg").read_text(encoding="utf-8")
         self.assertIn("<svg", drawing)
@@ -243,7 +286,7 @@ class Files(WithFolder):
         write_csv(self.folder / "requests.csv", request_rows())
         done = self.plot(self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertEqual(len(done.stdout.splitlines()), 3)
 
     def test_what_the_program_writes_can_be_drawn(self):
         program = os.environ.get("TESSERA_PROGRAM", "")
@@ -256,9 +299,9 @@ class Files(WithFolder):
             "  prompt_tokens: {kind: uniform, min: 20, max: 200}\n"
             "  output_tokens: {kind: uniform, min: 5, max: 80}\n  requests: 60\n"
             "sweep: {engine.policy.max_num_seqs: [1, 8, 64]}\n"
-            "output: {request_kv: true, memory: {every: 1 s}, timeseries: {every: 1 s}}\n",
+            "output: {request_kv: true, iterations: true, memory: {every: 1 s}, timeseries: {every: 1 s}}\n",
             encoding="utf-8")
-        for verb, pictures in (("sweep", 6), ("run", 5)):
+        for verb, pictures in (("sweep", 11), ("run", 8)):
             made = subprocess.run([program, verb, scenario, "-o", self.folder / verb],
                                   capture_output=True, text=True, check=False)
             self.assertEqual(made.returncode, 0, made.stderr)
@@ -321,6 +364,42 @@ class Titles(WithFolder):
                          f"requests waiting")
         self.assertEqual(words(findings.waste_over_time_title(series)),
                          "On average 25 % of the reserved KV memory is wasted, 12 % of the pool")
+
+    def test_the_titles_of_requests_say_the_rows_numbers(self):
+        self.write_run()
+        requests = pandas.read_csv(self.folder / "requests.csv")
+        steps = pandas.read_csv(self.folder / "iterations.csv")
+        waits = sorted(0.1 * number for number in range(200) if number % 10 != 9)
+        median = (waits[89] + waits[90]) / 2
+        self.assertEqual(words(findings.timeline_title(requests, steps)),
+                         f"Half of the requests wait {median:.2f} s or longer for their first "
+                         f"step; 25 % of the steps' time has a prefill in it")
+        # The slowest tenth are numbers 180 to 198 without those that were turned away.
+        figure = request_pictures.time_parts(requests)
+        slowest = [number for number in range(200) if number % 10 != 9][-18:]
+        waited = sum(slowest) / 180
+        self.assertEqual(words(figure.texts[0].get_text()),
+                         f"The slowest tenth spends {100 * waited / (waited + 3):.0f} % of its "
+                         f"{waited + 3:.1f} s waiting for memory")
+
+    def test_the_strip_says_how_long_steps_took(self):
+        steps = pandas.DataFrame({"start_s": [0.0, 1.0, 3.5], "end_s": [0.5, 3.0, 4.0]})
+        shares = request_pictures.busy_share(steps, numpy.array([0.0, 1.0, 2.0, 3.0, 4.0]))
+        self.assertEqual(list(shares), [0.5, 1.0, 1.0, 0.5])
+
+    def test_a_sweep_s_stacks_say_the_rows_numbers(self):
+        rows = two_managers()
+        for row in rows[:4]:
+            row["kv_reserved_never_mean_bytes"] = 3 * GIB
+            row["kv_reserved_future_mean_bytes"] = GIB
+        sweep = self.read_sweep(rows)
+        parts = [name for name in style.LEDGER if name in tables.WASTE_CLASSES]
+        self.assertEqual(words(findings.waste_classes_title(sweep, parts)),
+                         "Contiguous: max wastes up to 4.00 GiB, 75 % of it reserved and never "
+                         "used; paged 512 MiB")
+        self.assertEqual(words(findings.time_shares_title(sweep)),
+                         "With paged KV at 64 sequences, requests spend 60 % of 1.00 s waiting "
+                         "for memory")
 
     def test_a_request_s_growth(self):
         write_csv(self.folder / "g.csv", growth_rows())
@@ -435,13 +514,13 @@ class Looks(WithFolder):
         for case, rows in cases.items():
             with self.subTest(case):
                 drawn = self.check(sweep_pictures.pictures(self.read_sweep(rows)))
-                self.assertEqual(drawn, 2 if case == "nothing measured" else 4)
+                self.assertEqual(drawn, 4 if case == "nothing measured" else 6)
 
     def test_no_texts_touch_in_a_run(self):
         self.write_run()
         write_csv(self.folder / "memory.csv", memory_rows(count=1000, devices=2))
         write_csv(self.folder / "timeseries.csv", series_rows(count=100, engines=2))
-        self.assertEqual(self.check(plot.pictures_of_run(self.folder, None)), 5)
+        self.assertEqual(self.check(plot.pictures_of_run(self.folder, None)), 8)
 
     def test_the_stack_reaches_the_device_total_and_leaves_zero_classes_out(self):
         write_csv(self.folder / "memory.csv", memory_rows(devices=2))

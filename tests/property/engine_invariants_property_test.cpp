@@ -78,15 +78,22 @@ class Invariants final : public Recorder {
   }
 
  private:
-  // What the affine cost says that a step's prefills add to its decodes.
+  // What the affine cost says that a step's prefills add to its decodes. Without a KV cache those
+  // compute all of their tokens again.
   static Duration stall_of(const StepRecord& record) {
+    Tokens of_prefills{0};
+    Tokens of_others{0};
+    for (const StepEntry& entry : record.step->entries) {
+      const bool again = !record.step->writes_kv && entry.sequence->generated > Tokens{1};
+      if (!entry.withdrawn) {
+        (entry.kind == EntryKind::prefill && !again ? of_prefills : of_others) +=
+            entry.tokens * entry.rows;
+      }
+    }
     const AffineCostSpec cost;
-    const StepShape& shape = record.shape;
-    const bool decodes = shape.decode_sequences > 0;
-    const bool prefills = shape.prefill_sequences > 0;
-    return !prefills ? Duration{}
-           : decodes ? cost.per_token * shape.prefill_tokens.count()
-                     : record.time.total();
+    return of_prefills == Tokens{0} ? Duration{}
+           : of_others == Tokens{0} ? record.time.total()
+                                    : cost.per_token * of_prefills.count();
   }
 
   // Where the time went sums to it, and without preemption each part is that of the instants.

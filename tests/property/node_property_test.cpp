@@ -285,17 +285,44 @@ TEST(Pipeline, ADecodeNeedsAllStagesAndManyFillThem) {
   }
 }
 
+// Sarathi's chunks of one prompt follow each other only after all stages: m·p·t.
+TEST(Pipeline, SarathiWaitsForAChunkBeforeTheNextOfItsPrompt) {
+  for (const std::int64_t stages : {1, 2, 4}) {
+    for (const std::int64_t chunks : {1, 3, 8}) {
+      Scenario scenario = small_scenario(200);
+      scenario.model.layers = 4;
+      scenario.engine.parallel.pipeline = stages;
+      scenario.engine.policy = SarathiSpec{.max_num_seqs = 8, .chunk_size = Tokens{64}};
+      AffineCostSpec cost;
+      cost.base = Duration::milliseconds(4);
+      cost.per_token = cost.per_context_token = Duration{};
+      scenario.cost = cost;
+      const Journal journal =
+          run(scenario, {a_request(0, Duration{}, Tokens{64 * chunks}, Tokens{1})});
+      EXPECT_EQ(journal.ends.size(), static_cast<std::size_t>(chunks));
+      EXPECT_EQ(journal.ends.back(), SimTime::at(Duration::milliseconds(4 * chunks)));
+    }
+  }
+}
+
 TEST(Pipeline, NoSequenceIsInTwoBatchesWhileItsTokenIsUnknown) {
-  for (const bool orca : {false, true}) {
+  PagedKvSpec whole;
+  whole.num_blocks = Blocks{2000};
+  whole.reserve = BlockReserve::max_model_len;
+  PagedKvSpec tight;
+  tight.num_blocks = Blocks{60};
+  const std::vector<std::pair<PolicySpec, PagedKvSpec>> engines{
+      {small_scenario(60).engine.policy, tight},
+      {OrcaSpec{.max_num_seqs = 4}, whole},
+      {SarathiSpec{.max_num_seqs = 8, .chunk_size = Tokens{32}}, tight},
+      {SimpleChunkingSpec{.max_num_seqs = 8, .chunk_size = Tokens{32}}, tight},
+  };
+  for (const auto& [policy, kv_cache] : engines) {
+    SCOPED_TRACE(kind_of(policy));
     Scenario scenario = small_scenario(60);
     scenario.engine.parallel.pipeline = 3;
-    if (orca) {
-      scenario.engine.policy = OrcaSpec{.max_num_seqs = 4};
-      PagedKvSpec paged;
-      paged.num_blocks = Blocks{2000};
-      paged.reserve = BlockReserve::max_model_len;
-      scenario.engine.kv_cache = paged;
-    }
+    scenario.engine.policy = policy;
+    scenario.engine.kv_cache = kv_cache;
     const auto requests = random_requests(9, 200, Duration::microseconds(200));
     const Journal journal = run(scenario, requests);
     EXPECT_EQ(journal.ended.size(), requests.size());

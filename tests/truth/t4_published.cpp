@@ -25,7 +25,32 @@ struct Deployment {
   ComputeFormat compute = ComputeFormat::fp16;
 };
 
-double seconds(const Deployment& on, const StepQuestion& question) {
+struct Prediction {
+  std::string engine;
+  double value = 0.0;
+};
+
+// What runs on the T4: the engines' constants by name.
+class Published {
+ public:
+  explicit Published(OverheadsOf overheads) : overheads_(std::move(overheads)) {}
+
+  [[nodiscard]] double prefill(const Deployment& on, std::int64_t batch, std::int64_t tokens,
+                               std::int64_t cached = 0) const;
+  [[nodiscard]] double decode(const Deployment& on, std::int64_t batch, std::int64_t context) const;
+  [[nodiscard]] double turn(const Deployment& on, std::int64_t users, std::int64_t prompt,
+                            std::int64_t output, std::int64_t cached = 0) const;
+  [[nodiscard]] Prediction throughput(const Deployment& on, std::int64_t users, std::int64_t prompt,
+                                      std::int64_t output, std::int64_t cached = 0) const;
+  [[nodiscard]] Prediction static_batch(const Deployment& on, std::int64_t slots) const;
+
+ private:
+  [[nodiscard]] double seconds(const Deployment& on, const StepQuestion& question) const;
+
+  OverheadsOf overheads_;
+};
+
+double Published::seconds(const Deployment& on, const StepQuestion& question) const {
   PrecisionSpec precision;
   precision.weights = on.weights;
   precision.compute = on.compute;
@@ -40,53 +65,48 @@ double seconds(const Deployment& on, const StepQuestion& question) {
     model = model_preset(on.model);
   }
   const auto cost = make_cost_model(RooflineCostSpec{}, gpu_preset("t4"), model, precision,
-                                    RankPlace{}, overheads_preset(on.overheads));
+                                    RankPlace{}, overheads_(on.overheads));
   return explain(*cost, question, model).back().time.to_seconds();
 }
 
-double prefill(const Deployment& on, std::int64_t batch, std::int64_t tokens,
-               std::int64_t cached = 0) {
+double Published::prefill(const Deployment& on, std::int64_t batch, std::int64_t tokens,
+                          std::int64_t cached) const {
   StepQuestion question;
   question.phase = Phase::prefill;
   question.batch = batch;
   question.new_tokens = Tokens{tokens};
   question.context = Tokens{cached};
-  const bool copies = overheads_preset(on.overheads).concatenates;
+  const bool copies = overheads_(on.overheads).concatenates;
   question.kv_cache = copies ? CacheUse::concat : CacheUse::on;
   return seconds(on, question);
 }
 
-double decode(const Deployment& on, std::int64_t batch, std::int64_t context) {
+double Published::decode(const Deployment& on, std::int64_t batch, std::int64_t context) const {
   StepQuestion question;
   question.batch = batch;
   question.context = Tokens{context};
-  const bool copies = overheads_preset(on.overheads).concatenates;
+  const bool copies = overheads_(on.overheads).concatenates;
   question.kv_cache = copies ? CacheUse::concat : CacheUse::on;
   return seconds(on, question);
 }
 
 // A closed loop of `users`: from one start of a request to the next of the same user.
-double turn(const Deployment& on, std::int64_t users, std::int64_t prompt, std::int64_t output,
-            std::int64_t cached = 0) {
+double Published::turn(const Deployment& on, std::int64_t users, std::int64_t prompt,
+                       std::int64_t output, std::int64_t cached) const {
   const double prompts = static_cast<double>(users) * prefill(on, 1, prompt, cached);
   const double steps = static_cast<double>(output - 1);
   return prompts + steps * decode(on, users, cached + prompt + output / 2);
 }
 
-struct Prediction {
-  std::string engine;
-  double value = 0.0;
-};
-
-Prediction throughput(const Deployment& on, std::int64_t users, std::int64_t prompt,
-                      std::int64_t output, std::int64_t cached = 0) {
+Prediction Published::throughput(const Deployment& on, std::int64_t users, std::int64_t prompt,
+                                 std::int64_t output, std::int64_t cached) const {
   const double tokens = static_cast<double>(users * output);
   return {on.overheads, tokens / turn(on, users, prompt, output, cached)};
 }
 
 // Hugging Face's static batch of 24 requests, 18 of 32 tokens and 6 of 256: with more than one
 // slot, every batch has a long one.
-Prediction static_batch(const Deployment& on, std::int64_t slots) {
+Prediction Published::static_batch(const Deployment& on, std::int64_t slots) const {
   const double useful = 18.0 * 32.0 + 6.0 * 256.0;
   if (slots == 1) {
     return {on.overheads, useful / (18.0 * turn(on, 1, 30, 32) + 6.0 * turn(on, 1, 30, 256))};
@@ -103,99 +123,99 @@ const Deployment q8_on_llama_cpp{"llama_cpp", "qwen3.5-9b as dense", Format::q8_
 const Deployment phi_on_vllm{"vllm_eager", "phi-2"};
 
 // Rows of single steps and of closed loops, by id.
-const std::map<int, std::function<Prediction()>>& simulated_rows() {
-  static const std::map<int, std::function<Prediction()>> rows{
+const std::map<int, std::function<Prediction(const Published&)>>& simulated_rows() {
+  static const std::map<int, std::function<Prediction(const Published&)>> rows{
       {125,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(awq_mistral, 1, 48)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(awq_mistral, 1, 48)};
        }},
       {127,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(awq_mistral, 1, 96)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(awq_mistral, 1, 96)};
        }},
       {129,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(awq_mistral, 1, 192)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(awq_mistral, 1, 192)};
        }},
       {131,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(awq_mistral, 1, 384)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(awq_mistral, 1, 384)};
        }},
       {133,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(awq_mistral, 1, 768)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(awq_mistral, 1, 768)};
        }},
       {135,
-       [] {
-         return Prediction{"llama_cpp", 512.0 / prefill(q8_on_llama_cpp, 1, 512)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 512.0 / t4.prefill(q8_on_llama_cpp, 1, 512)};
        }},
       {136,
-       [] {
-         return Prediction{"llama_cpp", 512.0 / prefill(q8_on_llama_cpp, 1, 512)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 512.0 / t4.prefill(q8_on_llama_cpp, 1, 512)};
        }},
       {137,
-       [] {
-         return Prediction{"llama_cpp", 512.0 / prefill(q8_on_llama_cpp, 1, 512)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 512.0 / t4.prefill(q8_on_llama_cpp, 1, 512)};
        }},
       {146,
-       [] {
-         return Prediction{"llama_cpp", 1.0 / decode(q8_on_llama_cpp, 1, 64)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 1.0 / t4.decode(q8_on_llama_cpp, 1, 64)};
        }},
       {147,
-       [] {
-         return Prediction{"llama_cpp", 1.0 / decode(q8_on_llama_cpp, 1, 64)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 1.0 / t4.decode(q8_on_llama_cpp, 1, 64)};
        }},
       {150,
-       [] {
-         return Prediction{"llama_cpp", 1.0 / decode(q8_on_llama_cpp, 1, 64)};
+       [](const Published& t4) {
+         return Prediction{"llama_cpp", 1.0 / t4.decode(q8_on_llama_cpp, 1, 64)};
        }},
-      {155, [] { return throughput(qwen_on_vllm, 1, 250, 256); }},
-      {156, [] { return throughput(awq_qwen_on_vllm, 1, 250, 256); }},
-      {158, [] { return throughput(awq_qwen_on_vllm, 4, 250, 256); }},
-      {160, [] { return throughput(awq_qwen_on_vllm, 8, 250, 256); }},
-      {163, [] { return throughput(qwen_on_vllm, 1, 1475, 64); }},
-      {164, [] { return throughput(qwen_on_vllm, 1, 35, 64, 1440); }},
-      {166, [] { return throughput(qwen_on_vllm, 4, 35, 64, 1440); }},
-      {168, [] { return throughput(qwen_on_vllm, 16, 35, 64, 1440); }},
+      {155, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 1, 250, 256); }},
+      {156, [](const Published& t4) { return t4.throughput(awq_qwen_on_vllm, 1, 250, 256); }},
+      {158, [](const Published& t4) { return t4.throughput(awq_qwen_on_vllm, 4, 250, 256); }},
+      {160, [](const Published& t4) { return t4.throughput(awq_qwen_on_vllm, 8, 250, 256); }},
+      {163, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 1, 1475, 64); }},
+      {164, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 1, 35, 64, 1440); }},
+      {166, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 4, 35, 64, 1440); }},
+      {168, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 16, 35, 64, 1440); }},
       {170,
-       [] {
-         return Prediction{"hugging_face_eager", 1e3 * decode(qwen_on_hf, 1, 192)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1e3 * t4.decode(qwen_on_hf, 1, 192)};
        }},
       {171,
-       [] {
-         return Prediction{"hugging_face_eager", 1e3 * prefill(qwen_on_hf, 1, 512)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1e3 * t4.prefill(qwen_on_hf, 1, 512)};
        }},
       {172,
-       [] {
-         return Prediction{"hugging_face_eager", 1e3 * decode(qwen_on_hf, 1, 576)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1e3 * t4.decode(qwen_on_hf, 1, 576)};
        }},
       {174,
-       [] {
-         return Prediction{"hugging_face_eager", 1e3 * decode(qwen_on_hf, 1, 2112)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1e3 * t4.decode(qwen_on_hf, 1, 2112)};
        }},
-      {178, [] { return static_batch(qwen_on_hf, 1); }},
-      {179, [] { return static_batch(qwen_on_hf, 4); }},
-      {181, [] { return throughput(qwen_on_vllm, 1, 30, 58); }},
+      {178, [](const Published& t4) { return t4.static_batch(qwen_on_hf, 1); }},
+      {179, [](const Published& t4) { return t4.static_batch(qwen_on_hf, 4); }},
+      {181, [](const Published& t4) { return t4.throughput(qwen_on_vllm, 1, 30, 58); }},
       {226,
-       [] {
-         return Prediction{"vllm_eager", 1.0 / turn(phi_on_vllm, 1, 30, 50)};
+       [](const Published& t4) {
+         return Prediction{"vllm_eager", 1.0 / t4.turn(phi_on_vllm, 1, 30, 50)};
        }},
       {227,
-       [] {
-         return Prediction{"vllm_eager", 2.0 / turn(phi_on_vllm, 2, 30, 50)};
+       [](const Published& t4) {
+         return Prediction{"vllm_eager", 2.0 / t4.turn(phi_on_vllm, 2, 30, 50)};
        }},
       {228,
-       [] {
-         return Prediction{"vllm_eager", 5.0 / turn(phi_on_vllm, 5, 30, 50)};
+       [](const Published& t4) {
+         return Prediction{"vllm_eager", 5.0 / t4.turn(phi_on_vllm, 5, 30, 50)};
        }},
       {231,
-       [] {
-         return Prediction{"hugging_face_eager", 1.0 / decode(qwen_on_hf, 1, 150)};
+       [](const Published& t4) {
+         return Prediction{"hugging_face_eager", 1.0 / t4.decode(qwen_on_hf, 1, 150)};
        }},
       {234,
-       [] {
+       [](const Published& t4) {
          const Deployment int8{"vllm_cuda_graphs", "qwen2.5-7b", Format::int8};
-         return Prediction{"vllm_cuda_graphs", 1.0 / decode(int8, 5, 200)};
+         return Prediction{"vllm_cuda_graphs", 1.0 / t4.decode(int8, 5, 200)};
        }},
   };
   return rows;
@@ -266,7 +286,8 @@ std::optional<Deployment> encoder_of(std::string_view model, std::string_view en
 
 }  // namespace
 
-std::vector<PublishedRow> read_published(const std::string& file) {
+std::vector<PublishedRow> read_published(const std::string& file, const OverheadsOf& overheads) {
+  const Published t4(overheads);
   CsvFile table(file);
   std::vector<PublishedRow> rows;
   while (const auto fields = table.next_row()) {
@@ -291,10 +312,10 @@ std::vector<PublishedRow> read_published(const std::string& file) {
       row.left_out = reason->second;
     } else if (encoder) {
       row.engine = encoder->overheads;
-      row.predicted = 1e3 * prefill(*encoder, std::atoll(text("batch_or_conc").c_str()),
-                                    std::atoll(text("prompt_len").c_str()));
+      row.predicted = 1e3 * t4.prefill(*encoder, std::atoll(text("batch_or_conc").c_str()),
+                                       std::atoll(text("prompt_len").c_str()));
     } else if (simulated != simulated_rows().end()) {
-      const Prediction prediction = simulated->second();
+      const Prediction prediction = simulated->second(t4);
       row.engine = prediction.engine;
       row.predicted = prediction.value;
     } else {

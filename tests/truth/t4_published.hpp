@@ -1,8 +1,13 @@
 // Published end-to-end times of engines on one T4, and what Tessera says of each.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "tessera/config/load.hpp"
+#include "tessera/cost/engine_overheads.hpp"
 
 namespace tessera::truth {
 
@@ -20,7 +25,11 @@ struct PublishedRow {
   [[nodiscard]] double error() const { return predicted / measured - 1.0; }
 };
 
-// Every row of the table about time, in its order. `file` is t4_published.csv.
-[[nodiscard]] std::vector<PublishedRow> read_published(const std::string& file);
+using OverheadsOf = std::function<EngineOverheads(std::string_view)>;
+
+// Every row of the table about time, in its order, as engines with these constants have it. `file`
+// is t4_published.csv.
+[[nodiscard]] std::vector<PublishedRow> read_published(
+    const std::string& file, const OverheadsOf& overheads = overheads_preset);
 
 }  // namespace tessera::truth

@@ -98,7 +98,7 @@ TEST(ConfigNode, DegreesThatDoNotFitAreRefused) {
       problems_of("model: gpt2\nhardware: {count: 2}\n"
                   "engine: {policy: static, kv_cache: contiguous, parallel: {pipeline: 2}}\n"),
       "s.yaml:3:59: error: engine.parallel.pipeline: the policy 'static' has one batch in "
-      "flight, which leaves all stages but one idle; take vllm_v1, orca");
+      "flight, which leaves all stages but one idle; take vllm_v1, sarathi, simple_chunking, orca");
   EXPECT_EQ(problems_of("model: gpt2\nhardware: {node: g4dn.12xlage}\n").substr(0, 98),
             "s.yaml:2:18: error: unknown preset 'g4dn.12xlage' for hardware.node; did you mean "
             "'g4dn.12xlarge'?");

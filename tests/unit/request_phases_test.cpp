@@ -104,5 +104,15 @@ TEST(RequestPhases, AStaticBatchHoldsTheRowsThatHaveEnded) {
   EXPECT_EQ(log.of(1), "prefill 12000 decode 20400");
 }
 
+// Without a cache a request computes its own tokens again: nobody else's prefill stalls it.
+TEST(RequestPhases, WithoutACacheAStepOfOnesOwnTokensIsNoStall) {
+  PhaseLog log;
+  Scenario scenario = engine_of(StaticSpec{.max_num_seqs = 2}, 64);
+  scenario.engine.kv_cache = NoKvSpec{};
+  run_listed(scenario, {at(0, 0, 10, 1), at(1, 0, 10, 3)}, log);
+  EXPECT_EQ(log.of(0), "prefill 12000 held 24600");
+  EXPECT_EQ(log.of(1), "prefill 12000 decode 24600");
+}
+
 }  // namespace
 }  // namespace tessera

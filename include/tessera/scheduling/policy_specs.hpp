@@ -269,7 +269,8 @@ struct SarathiSpec {
     return {.token_budget = chunk_size,
             .max_num_seqs = max_num_seqs,
             .watermark = 0.01,
-            .watermark_always = true};
+            .watermark_always = true,
+            .fills_pipelines = true};
   }
 };
 
@@ -290,7 +291,8 @@ struct SimpleChunkingSpec {
     return {.token_budget = std::max(chunk_size, Tokens{max_num_seqs}),
             .max_num_seqs = max_num_seqs,
             .watermark = 0.01,
-            .watermark_always = true};
+            .watermark_always = true,
+            .fills_pipelines = true};
   }
 };
 

@@ -61,6 +61,9 @@ struct Step {
   }
   // What its time depends on.
   [[nodiscard]] StepShape shape() const;
+  // The same without its prefills: what sequences compute that have sampled before, which without a
+  // KV cache is all of their tokens again.
+  [[nodiscard]] StepShape shape_of_decodes() const;
 };
 
 }  // namespace tessera
