@@ -79,7 +79,7 @@ class BlockKv final : public KvCache {
     }
     const Blocks granted = blocks_to_hold(sequence, admission.entries);
     const Group group = group_of(sequence);
-    rows_.open(in_cells(sequence, group), block_size_ * granted.count());
+    rows_.open(sequence, block_size_ * granted.count());
     chains_.resize(rows_.size());
     groups_.resize(rows_.size());
     groups_[index_of(sequence.id)] = group;
@@ -118,9 +118,9 @@ class BlockKv final : public KvCache {
       return;
     }
     Group& group = groups_[index_of(id)];
-    const Tokens before = group.cells(block_size_);
+    const Tokens before = group.cells(group.written, block_size_);
     group.written += entries;
-    rows_.write(id, group.cells(block_size_) - before);
+    rows_.write(id, group.cells(group.written, block_size_) - before);
   }
 
   void end_of_sequence(SequenceId id) override { rows_.end(id); }
@@ -221,21 +221,25 @@ class BlockKv final : public KvCache {
   struct Group {
     std::int64_t num_sequences = 1;
     Tokens prompt{0};
+    Tokens final_entries{0};
     Tokens written{0};
+    bool has_forked = false;
 
     // What they share for good: the full blocks of the prompt.
     [[nodiscard]] Tokens shared(Tokens block_size) const {
       return block_size * (prompt / block_size);
     }
-    // Cells that are written in all, once they have `written` entries each.
-    [[nodiscard]] Tokens cells(Tokens block_size) const {
+    // Cells that are written in all, once they have `entries` entries each.
+    [[nodiscard]] Tokens cells(Tokens entries, Tokens block_size) const {
       const Tokens in_common = shared(block_size);
-      return written <= prompt ? written : in_common + (written - in_common) * num_sequences;
+      return entries <= prompt ? entries : in_common + (entries - in_common) * num_sequences;
     }
   };
 
   static Group group_of(const KvSequence& sequence) {
-    return {sequence.num_sequences, sequence.prompt, Tokens{0}};
+    return {.num_sequences = sequence.num_sequences,
+            .prompt = sequence.prompt,
+            .final_entries = sequence.final_entries()};
   }
 
   // Blocks of a group whose sequences have `entries` entries each.
@@ -246,18 +250,8 @@ class BlockKv final : public KvCache {
                : blocks_of(shared) + blocks_of(entries - shared) * group.num_sequences;
   }
 
-  // What the ledger is told of a group: a row of as many cells as all of its sequences fill.
-  [[nodiscard]] KvSequence in_cells(const KvSequence& sequence, Group group) const {
-    KvSequence row = sequence;
-    if (group.num_sequences > 1) {
-      group.written = sequence.final_entries();
-      row.output += group.cells(block_size_) - group.written;
-    }
-    return row;
-  }
-
   Grant extend_group(SequenceId id, Tokens entries, KvWork& work) {
-    const Group& group = groups_[index_of(id)];
+    Group& group = groups_[index_of(id)];
     BlockChain& chain = chains_[index_of(id)];
     const Blocks needed = blocks_of(group, entries);
     if (needed > usable()) {
@@ -266,12 +260,17 @@ class BlockKv final : public KvCache {
     if (needed - chain.size > queue_.size()) {
       return Grant::later;
     }
-    const bool forks = group.written <= group.prompt && entries > group.prompt;
-    if (forks && group.prompt % block_size_ != Tokens{0}) {
-      work.copied += layout_.block * (group.num_sequences - 1);
+    if (entries > group.prompt && !group.has_forked) {
+      group.has_forked = true;
+      const bool splits_a_block = group.prompt % block_size_ != Tokens{0};
+      work.copied += layout_.block * (splits_a_block ? group.num_sequences - 1 : 0);
     }
-    take(chain, needed - chain.size);
-    rows_.grow(id, block_size_ * needed.count());
+    if (needed > chain.size) {
+      take(chain, needed - chain.size);
+    }
+    const Tokens end =
+        group.has_forked ? group.cells(group.final_entries, block_size_) : group.final_entries;
+    rows_.grow(id, block_size_ * chain.size.count(), end);
     return Grant::ok;
   }
 

@@ -103,6 +103,16 @@ class RowTable {
     totals_ += row.cells();
   }
 
+  // The same for a row that several sequences go on from here, each in cells of its own: it will
+  // have `final_entries` at its end.
+  void grow(SequenceId id, Tokens reserved, Tokens final_entries) {
+    grow(id, reserved);
+    Row& row = held(id);
+    totals_ -= row.cells();
+    row.final_entries = final_entries;
+    totals_ += row.cells();
+  }
+
   void write(SequenceId id, Tokens entries) {
     Row& row = held(id);
     TESSERA_INVARIANT(entries >= Tokens{0} && entries <= row.reserved - row.written,
