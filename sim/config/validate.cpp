@@ -500,9 +500,18 @@ void Rules::check_sampling() {
   if (sampling->num_sequences() == 1) {
     return;
   }
-  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache);
+  const GroupKind kind = sampling->use_beam_search ? GroupKind::beams : GroupKind::independent;
+  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache, kind);
   if (!why.empty()) {
     fault("workload.sampling", why);
+  }
+  if (traits_of(scenario_.engine.policy).splits_groups) {
+    if (sampling->num_sequences() > sampling->n) {
+      fault("workload.sampling.best_of",
+            "vllm_v1 returns every sequence that it samples; give n alone, or take the policy "
+            "vllm_v0");
+    }
+    return;
   }
   const std::int64_t most = traits_of(scenario_.engine.policy).max_num_seqs;
   if (sampling->num_sequences() > most) {

@@ -12,90 +12,114 @@
 namespace tessera {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "eight_digits() packs them so");
+static_assert(std::endian::native == std::endian::little, "groups of digits are packed so");
 
-// The eight digits of a number below 10^8, a byte each, the first in the lowest byte: pairs of
-// digits are split off in all lanes at once.
-std::uint64_t eight_digits(std::uint64_t value) {
-  const std::uint64_t fours = value / 10'000 | value % 10'000 << 32;
-  const std::uint64_t hundreds = (fours * 10'486 >> 20) & 0x0000007f'0000007f;
-  const std::uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
-  const std::uint64_t tens = (twos * 103 >> 10) & 0x000f'000f'000f'000f;
-  return tens | (twos - 10 * tens) << 8;
-}
-constexpr std::uint64_t eight_zeros = 0x3030'3030'3030'3030;
+// Three digits as text, the first in the lowest byte, and in the highest one how many of them lead
+// with zeros (the last digit of 0 counts as one) and how many zeros end them.
+struct Group {
+  std::uint32_t packed = 0;
 
-char* write_eight(char* out, std::uint64_t value) {
-  const std::uint64_t text = eight_digits(value) + eight_zeros;
-  std::memcpy(out, &text, 8);
-  return out + 8;
-}
+  [[nodiscard]] constexpr std::uint32_t leading() const { return packed >> 24 & 3; }
+  [[nodiscard]] constexpr std::uint32_t trailing() const { return packed >> 26; }
+};
 
-inline char* write_positive(char* out, std::uint64_t value);
-
-// Of more than eight digits.
-[[gnu::noinline]] char* write_long(char* out, std::uint64_t value) {
-  constexpr std::uint64_t eight = 100'000'000;
-  return write_eight(write_positive(out, value / eight), value % eight);
+constexpr Group group_of(std::uint32_t value) {
+  const std::uint32_t digits[] = {value / 100, value / 10 % 10, value % 10};
+  const std::uint32_t leading = value < 10 ? 2 : value < 100 ? 1 : 0;
+  const std::uint32_t trailing = value == 0 ? 3 : value % 100 == 0 ? 2 : value % 10 == 0 ? 1 : 0;
+  return {('0' + digits[0]) | ('0' + digits[1]) << 8 | ('0' + digits[2]) << 16 | leading << 24 |
+          trailing << 26};
 }
 
-// May write up to eight bytes beyond the end that it returns.
-inline char* write_positive(char* out, std::uint64_t value) {
-  constexpr std::uint64_t eight = 100'000'000;
-  if (value < 10) {
-    *out = static_cast<char>('0' + value);
-    return out + 1;
+// 4 KB: small enough to stay near, large enough to write a number in a few steps.
+constexpr std::array<Group, 1000> make_groups() {
+  std::array<Group, 1000> groups{};
+  for (std::uint32_t value = 0; value < groups.size(); ++value) {
+    groups[value] = group_of(value);
   }
-  if (value >= eight) {
+  return groups;
+}
+constexpr std::array<Group, 1000> groups = make_groups();
+
+// These write up to a byte beyond the end that they return.
+inline char* write_group(char* out, std::uint64_t value) {
+  std::memcpy(out, &groups[value].packed, 4);
+  return out + 3;
+}
+inline char* write_short(char* out, std::uint64_t value) {
+  const Group group = groups[value];
+  const std::uint32_t text = group.packed >> (8 * group.leading());
+  std::memcpy(out, &text, 4);
+  return out + 3 - group.leading();
+}
+inline char* write_six(char* out, std::uint64_t value) {
+  return write_group(write_group(out, value / 1'000), value % 1'000);
+}
+
+// Of more than six digits.
+[[gnu::noinline]] char* write_long(char* out, std::uint64_t value) {
+  constexpr std::uint64_t million = 1'000'000;
+  const std::uint64_t high = value / million;
+  if (high >= million) {
+    out = write_long(out, high);
+  } else if (high >= 1'000) {
+    out = write_group(write_short(out, high / 1'000), high % 1'000);
+  } else {
+    out = write_short(out, high);
+  }
+  return write_six(out, value % million);
+}
+
+inline char* write_positive(char* out, std::uint64_t value) {
+  if (value < 1'000) {
+    return write_short(out, value);
+  }
+  if (value >= 1'000'000) {
     return write_long(out, value);
   }
-  const std::uint64_t digits = eight_digits(value);
-  const int zeros = std::countr_zero(digits) / 8;
-  const std::uint64_t text = (digits + eight_zeros) >> (8 * zeros);
-  std::memcpy(out, &text, 8);
-  return out + 8 - zeros;
+  return write_group(write_short(out, value / 1'000), value % 1'000);
 }
 
-// The `digits` decimals of a fraction, trailing zeros dropped, behind a point; nothing for 0.
-template <int digits>
-char* write_fraction(char* out, std::uint64_t rest) {
-  static_assert(digits > 8 && digits <= 16);
-  constexpr int low_digits = digits - 8;
-  constexpr std::uint64_t unit = low_digits == 1 ? 10 : 10'000;
-  static_assert(low_digits == 1 || low_digits == 4);
+// The decimals of a fraction, three in each group, trailing zeros dropped, behind a point; nothing
+// for 0.
+template <int num_groups>
+inline char* write_fraction(char* out, std::uint64_t rest) {
+  static_assert(num_groups == 3 || num_groups == 4);
   if (rest == 0) {
     return out;
   }
-  *out++ = '.';
-  const std::uint64_t high = eight_digits(rest / unit);
-  const std::uint64_t low = eight_digits(rest % unit) >> (64 - 8 * low_digits);
-  const std::uint64_t high_text = high + eight_zeros;
-  const std::uint64_t low_text = low + eight_zeros;
-  std::memcpy(out, &high_text, 8);
-  std::memcpy(out + 8, &low_text, 8);
-  return low != 0 ? out + 16 - std::countl_zero(low) / 8 : out + 8 - std::countl_zero(high) / 8;
+  *out = '.';
+  constexpr std::uint64_t million = 1'000'000;
+  const std::uint64_t high = rest / million;
+  char* end = num_groups == 4 ? write_six(out + 1, high) : write_group(out + 1, high);
+  const std::uint64_t low = rest % million;
+  end = write_group(end, low / 1'000);
+  const Group last = groups[low % 1'000];
+  std::memcpy(end, &last.packed, 4);
+  end += 3 - last.trailing();
+  if (last.trailing() == 3) {
+    while (end[-1] == '0') {
+      --end;
+    }
+  }
+  return end;
 }
 
-// `value` / unit as decimal text, where unit = 10^digits. Wide integers are divided only where they
-// must be: each such division costs as much as the rest of a number.
-template <std::uint64_t unit, int digits>
-char* write_scaled(char* out, Int128 value) {
-  if (value == 0) {
-    *out = '0';
-    return out + 1;
+// `value` / unit as decimal text, where unit = 1000^num_groups. Wide integers are divided only
+// where they must be: each such division costs as much as the rest of a number.
+template <std::uint64_t unit, int num_groups>
+inline char* write_scaled(char* out, Int128 value) {
+  if (static_cast<std::uint64_t>(value >> 63) == 0) {
+    const auto narrow = static_cast<std::uint64_t>(value);
+    return write_fraction<num_groups>(write_positive(out, narrow / unit), narrow % unit);
   }
   if (value < 0) {
     *out++ = '-';
     value = -value;
   }
-  if (value <= std::numeric_limits<std::int64_t>::max()) {
-    const auto narrow = static_cast<std::uint64_t>(value);
-    out = write_positive(out, narrow / unit);
-    return write_fraction<digits>(out, narrow % unit);
-  }
   const Int128 whole = value / unit;
   out = write_integer(out, whole);
-  return write_fraction<digits>(out, static_cast<std::uint64_t>(value - whole * unit));
+  return write_fraction<num_groups>(out, static_cast<std::uint64_t>(value - whole * unit));
 }
 
 template <class Write>
@@ -125,18 +149,17 @@ char* write_integer(char* out, Int128 value) {
   }
   out = write_integer(out, value / piece);
   const auto low = static_cast<std::uint64_t>(value % piece);
-  constexpr std::uint64_t eight = 100'000'000;
-  *out++ = static_cast<char>('0' + low / (eight * eight * 10));
-  *out++ = static_cast<char>('0' + low / (eight * eight) % 10);
-  return write_eight(write_eight(out, low / eight % eight), low % eight);
+  constexpr std::uint64_t million = 1'000'000;
+  out = write_six(out, low / million / million);
+  return write_six(write_six(out, low / million % million), low % million);
 }
 
 char* write_seconds(char* out, Duration duration) {
-  return write_scaled<1'000'000'000'000, 12>(out, duration.picoseconds());
+  return write_scaled<1'000'000'000'000, 4>(out, duration.picoseconds());
 }
 
 char* write_milliseconds(char* out, Duration duration) {
-  return write_scaled<1'000'000'000, 9>(out, duration.picoseconds());
+  return write_scaled<1'000'000'000, 3>(out, duration.picoseconds());
 }
 
 void append_integer(std::string& out, std::int64_t value) {

@@ -33,11 +33,12 @@ SimTime SpanRecord::start_of(std::int64_t n) const {
 }
 
 StepTime SpanRecord::time_of(std::int64_t n) const {
-  const std::int64_t context = priced_context + n * shape.decode_sequences;
-  return {common->compute + context_price->compute * context,
-          common->memory + context_price->memory * context,
-          common->overhead + context_price->overhead * context,
-          common->link + context_price->link * context};
+  return *common + times_price(priced_context + n * shape.decode_sequences);
+}
+
+StepTime SpanRecord::times_price(std::int64_t context) const {
+  return {context_price->compute * context, context_price->memory * context,
+          context_price->overhead * context, context_price->link * context};
 }
 
 std::int64_t SpanRecord::taken_by(std::int64_t n) const {
@@ -57,15 +58,24 @@ std::int64_t SpanRecord::taken_until(std::int64_t n) const {
   return sum;
 }
 
+Bytes SpanRecord::never_in(std::int64_t n) const {
+  Bytes sum = never;
+  for (const LastBlock& last : last_blocks) {
+    sum += last.step <= n ? last.never : Bytes{0};
+  }
+  return sum;
+}
+
 DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
   const Bytes live_then = live + live_growth * n;
   const Bytes reserved_then = reserved + block * taken_until(n);
+  const Bytes never_then = never_in(n);
   DeviceLedger then = *idle;
   then.workspace_used += workspace_used;
   then.workspace_idle -= workspace_used;
   then.kv.live += live_then;
-  then.kv.reserved_never += never;
-  then.kv.reserved_future += reserved_then - live_then - never;
+  then.kv.reserved_never += never_then;
+  then.kv.reserved_future += reserved_then - live_then - never_then;
   then.kv.withheld -= unguarded;
   then.kv.free_usable += unguarded - reserved_then;
   then.kv.largest_free += unguarded - reserved_then;

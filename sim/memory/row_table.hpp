@@ -103,22 +103,23 @@ class RowTable {
     totals_ += row.cells();
   }
 
-  // The same for a row that several sequences go on from here, each in cells of its own: it will
-  // have `final_entries` at its end.
-  void grow(SequenceId id, Tokens reserved, Tokens final_entries) {
-    grow(id, reserved);
-    Row& row = held(id);
-    totals_ -= row.cells();
-    row.final_entries = final_entries;
-    totals_ += row.cells();
-  }
-
   void write(SequenceId id, Tokens entries) {
     Row& row = held(id);
     TESSERA_INVARIANT(entries >= Tokens{0} && entries <= row.reserved - row.written,
                       "written entries lie in the reservation");
     totals_ -= row.cells();
     row.written += entries;
+    totals_ += row.cells();
+  }
+
+  // The cells of a row without padding, which stands for several sequences, are now these.
+  void reshape(SequenceId id, const CellCounts& cells) {
+    Row& row = held(id);
+    TESSERA_INVARIANT(row.padding == Tokens{0} && !row.has_ended, "a living row is reshaped");
+    totals_ -= row.cells();
+    row.written = cells.live;
+    row.final_entries = cells.live + cells.future;
+    row.reserved = row.final_entries + cells.never;
     totals_ += row.cells();
   }
 

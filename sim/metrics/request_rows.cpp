@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/metrics/row_text.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -31,7 +32,7 @@ std::optional<SimTime> finished(const RequestRecord& record) {
   return never ? std::nullopt : std::optional(record.ended);
 }
 
-void write_request(RowText& row, const RequestRecord& record) {
+void write_request(RowText& row, const RequestRecord& record, const RequestLatencies& latencies) {
   row.count(number_of(record.request.id));
   row.count(number_of(record.engine));
   row.instant(record.request.arrival);
@@ -41,9 +42,9 @@ void write_request(RowText& row, const RequestRecord& record) {
   row.count(record.request.prompt.count());
   row.count(record.output.count());
   row.count(record.cached.count());
-  row.latency(record.ttft());
-  row.latency(record.tpot());
-  row.latency(record.e2el());
+  row.latency(latencies.ttft);
+  row.latency(latencies.tpot);
+  row.latency(latencies.e2el);
   row.count(record.num_preemptions);
   row.count(record.kv_peak_written.count());
   row.count(record.kv_peak_reserved.count());
@@ -65,45 +66,54 @@ void write_request(RowText& row, const RequestRecord& record) {
 RequestRows::RequestRows(const std::filesystem::path& folder)
     : file_(folder / "requests.csv", all_request_columns()) {}
 
-void RequestRows::add(const RequestRecord& record) {
+void RequestRows::add(const RequestRecord& record, const RequestLatencies& latencies) {
   if (record.ended != ended_) {
     TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
-    write_waiting();
+    sort_waiting();
+    file_.flush_if_full();
     ended_ = record.ended;
   }
-  write_request(row_, record);
-  const std::string_view row = row_.last();
-  waiting_.push_back({record.request.id, text_.size(), row.size()});
-  text_ += row;
+  waiting_.push_back({record.request.id, file_.size()});
+  RowText row(file_);
+  write_request(row, record, latencies);
+  row.end();
 }
 
 void RequestRows::close() {
-  write_waiting();
+  sort_waiting();
   file_.close();
 }
 
-void RequestRows::write_waiting() {
-  if (waiting_.size() > 1) {
-    std::sort(waiting_.begin(), waiting_.end(),
-              [](const Waiting& a, const Waiting& b) { return a.id < b.id; });
-  }
-  for (const Waiting& row : waiting_) {
-    file_.add(std::string_view(text_).substr(row.begin, row.length));
+void RequestRows::sort_waiting() {
+  const auto by_id = [](const Waiting& a, const Waiting& b) { return a.id < b.id; };
+  if (!std::is_sorted(waiting_.begin(), waiting_.end(), by_id)) {
+    const std::size_t begin = waiting_.front().begin;
+    const std::string text(file_.begin() + begin, file_.size() - begin);
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      const std::size_t end = i + 1 < waiting_.size() ? waiting_[i + 1].begin : file_.size();
+      waiting_[i].length = end - waiting_[i].begin;
+    }
+    std::sort(waiting_.begin(), waiting_.end(), by_id);
+    char* out = file_.begin() + begin;
+    for (const Waiting& row : waiting_) {
+      out = std::copy_n(text.data() + (row.begin - begin), row.length, out);
+    }
   }
   waiting_.clear();
-  text_.clear();
 }
 
 RequestKvRows::RequestKvRows(const std::filesystem::path& folder)
     : file_(folder / "request_kv.csv", kv_columns) {}
 
 void RequestKvRows::add(const RequestKvRecord& record) {
-  row_.count(number_of(record.request));
-  row_.count(number_of(record.engine));
-  row_.instant(record.time);
-  row_.count(record.written.count());
-  row_.count(record.reserved.count());
-  file_.add(row_.last());
+  RowText row(file_);
+  row.count(number_of(record.request));
+  row.count(number_of(record.engine));
+  row.instant(record.time);
+  row.count(record.written.count());
+  row.count(record.reserved.count());
+  row.end();
+  file_.flush_if_full();
 }
 
 }  // namespace tessera

@@ -2,38 +2,36 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 #include <vector>
 
-#include "sim/metrics/row_text.hpp"
+#include "sim/metrics/request_latencies.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
 namespace tessera {
 
-// A row a request, in order of ending, ties by id: rows of one instant wait for the next.
+// A row a request, in order of ending, ties by id: rows of one instant wait in the file's buffer
+// until the next, and are sorted there.
 class RequestRows {
  public:
   explicit RequestRows(const std::filesystem::path& folder);
   // Precondition: records come in order of ending.
-  void add(const RequestRecord& record);
+  void add(const RequestRecord& record, const RequestLatencies& latencies);
   void close();
 
  private:
-  // A row of the text.
+  // A row in the buffer.
   struct Waiting {
     RequestId id{};
     std::size_t begin = 0;
-    std::size_t length = 0;
+    std::size_t length = 0;  // known when it is sorted
   };
 
-  void write_waiting();
+  void sort_waiting();
 
   RowWriter file_;
-  RowText row_;
   SimTime ended_;  // the rows that wait
   std::vector<Waiting> waiting_;
-  std::string text_;
 };
 
 // A row a change of what a sequence's KV holds.
@@ -45,7 +43,6 @@ class RequestKvRows {
 
  private:
   RowWriter file_;
-  RowText row_;
 };
 
 }  // namespace tessera

@@ -43,14 +43,14 @@ bool keeps(const LatencyLimit& limit, Distribution& values) {
 
 }  // namespace
 
-void RequestTotals::add(const RequestRecord& record) {
+void RequestTotals::add(const RequestRecord& record, const RequestLatencies& latencies) {
   check_instants(record);
   check_amounts(record);
   counts_.preemptions += record.num_preemptions;
   counts_.preempted += record.num_preemptions > 0 ? 1 : 0;
   switch (record.status) {
     case RequestStatus::finished:
-      add_finished(record);
+      add_finished(record, latencies);
       break;
     case RequestStatus::rejected:
       ++counts_.rejected;
@@ -69,20 +69,20 @@ void RequestTotals::add(const RequestRecord& record) {
   }
 }
 
-void RequestTotals::add_finished(const RequestRecord& record) {
+void RequestTotals::add_finished(const RequestRecord& record, const RequestLatencies& latencies) {
   ++counts_.finished;
   counts_.cut += record.reason == EndReason::length ? 1 : 0;
-  counts_.within_slo += keeps_limits(record) ? 1 : 0;
+  counts_.within_slo += keeps_limits(latencies) ? 1 : 0;
   counts_.prompt_tokens += record.request.prompt.count();
   counts_.output_tokens += record.output.count() * record.request.num_sequences;
   counts_.cached_tokens += record.cached.count();
-  if (const auto value = record.ttft()) {
+  if (const auto value = latencies.ttft) {
     ttft.add(*value);
   }
-  if (const auto value = record.tpot()) {
+  if (const auto value = latencies.tpot) {
     tpot.add(*value);
   }
-  if (const auto value = record.e2el()) {
+  if (const auto value = latencies.e2el) {
     e2el.add(*value);
     normalized.add(divide_nearest(*value, record.output.count()));
   }
@@ -102,9 +102,9 @@ std::optional<Duration> RequestTotals::mean_phase(std::size_t column) const {
 }
 
 // A request of one token has no TPOT, and so keeps every limit on it.
-bool RequestTotals::keeps_limits(const RequestRecord& record) const {
-  return slo_ && keeps(slo_->ttft.each, record.ttft()) && keeps(slo_->tpot.each, record.tpot()) &&
-         keeps(slo_->e2el.each, record.e2el());
+bool RequestTotals::keeps_limits(const RequestLatencies& latencies) const {
+  return slo_ && keeps(slo_->ttft.each, latencies.ttft) && keeps(slo_->tpot.each, latencies.tpot) &&
+         keeps(slo_->e2el.each, latencies.e2el);
 }
 
 std::optional<double> RequestTotals::attainment() const {

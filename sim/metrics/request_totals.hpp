@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/metrics/distribution.hpp"
+#include "sim/metrics/request_latencies.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
 
@@ -16,7 +17,7 @@ class RequestTotals {
   explicit RequestTotals(const std::optional<SloSpec>& slo) : slo_(slo) {}
 
   // Checks what must hold of a request's record, and counts it.
-  void add(const RequestRecord& record);
+  void add(const RequestRecord& record, const RequestLatencies& latencies);
 
   struct Counts {
     std::int64_t finished = 0;
@@ -54,8 +55,8 @@ class RequestTotals {
   Mean normalized;     // e2el / output tokens
 
  private:
-  void add_finished(const RequestRecord& record);
-  [[nodiscard]] bool keeps_limits(const RequestRecord& record) const;
+  void add_finished(const RequestRecord& record, const RequestLatencies& latencies);
+  [[nodiscard]] bool keeps_limits(const RequestLatencies& latencies) const;
 
   std::optional<SloSpec> slo_;
   Counts counts_;

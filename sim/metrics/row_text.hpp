@@ -1,7 +1,6 @@
-// The cells of one row of a CSV file, written one after the other into memory of fixed size.
+// The cells of one row of a CSV file, written one after the other right into its buffer.
 #pragma once
 
-#include <array>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -10,12 +9,21 @@
 #include "tessera/core/decimal.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
+#include "tessera/metrics/output_folder.hpp"
 
 namespace tessera {
 
-// Every cell but the last is written with the comma behind it; last() takes it back.
+// Every cell is written with the comma behind it, the last one's becomes the end of the line.
 class RowText {
  public:
+  // Precondition: the row has no more cells than that.
+  static constexpr std::size_t most_cells = 60;
+
+  explicit RowText(RowWriter& file)
+      : file_(file), end_(file.room(most_bytes)), limit_(end_ + most_bytes) {}
+  RowText(const RowText&) = delete;
+  RowText& operator=(const RowText&) = delete;
+
   void count(std::int64_t value) { end_with(write_integer(end_, value)); }
   void blocks(const std::optional<Blocks>& value) {
     end_with(value ? write_integer(end_, value->count()) : end_);
@@ -36,26 +44,24 @@ class RowText {
   }
   void empty() { end_with(end_); }
 
-  // The row, once its last cell is written; the next cell starts another one.
-  [[nodiscard]] std::string_view last() {
-    const std::string_view row(text_.data(), static_cast<std::size_t>(end_ - text_.data()) - 1);
-    end_ = text_.data();
-    return row;
+  // Once the last cell is written.
+  void end() {
+    TESSERA_INVARIANT(end_ <= limit_, "a row has room for its cells");
+    end_[-1] = '\n';
+    file_.keep(end_);
   }
 
  private:
-  static constexpr std::size_t most_cells = 60;
+  static constexpr std::size_t most_bytes = most_cells * (longest_number + 1);
 
   void end_with(char* end) {
     *end = ',';
     end_ = end + 1;
-    TESSERA_INVARIANT(
-        static_cast<std::size_t>(end_ - text_.data()) <= text_.size() - longest_number - 1,
-        "a row has room for another cell");
   }
 
-  std::array<char, most_cells*(longest_number + 1)> text_;
-  char* end_ = text_.data();
+  RowWriter& file_;
+  char* end_;
+  const char* limit_;
 };
 
 }  // namespace tessera

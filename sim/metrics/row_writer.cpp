@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -5,8 +6,6 @@
 
 namespace tessera {
 namespace {
-
-constexpr std::size_t flush_at = std::size_t{1} << 20;
 
 [[noreturn]] void fail(const std::filesystem::path& path, int error) {
   throw OutputFailed("cannot write " + path.string() + ": " + std::strerror(error));
@@ -22,13 +21,12 @@ RowWriter::RowWriter(std::filesystem::path path) : path_(std::move(path)) {
   }
   // One buffer is enough; the C library's second one would only be copied through.
   std::setvbuf(file_, nullptr, _IONBF, 0);
-  buffer_.reserve(flush_at + (flush_at >> 2));
+  grow(flush_at + (flush_at >> 2));
 }
 
 RowWriter::RowWriter(std::filesystem::path path, std::string_view header)
     : RowWriter(std::move(path)) {
-  buffer_ += header;
-  buffer_ += '\n';
+  add(header);
 }
 
 RowWriter::~RowWriter() {
@@ -38,18 +36,34 @@ RowWriter::~RowWriter() {
 }
 
 void RowWriter::row_done() {
-  buffer_ += '\n';
-  if (buffer_.size() >= flush_at) {
-    flush();
-  }
+  add(row_);
+  row_.clear();
 }
 
 void RowWriter::add(std::string_view row) {
-  buffer_ += row;
-  row_done();
+  append(row);
+  append("\n");
+  flush_if_full();
+}
+
+void RowWriter::append(std::string_view text) {
+  char* const out = room(text.size());
+  std::memcpy(out, text.data(), text.size());
+  keep(out + text.size());
+}
+
+void RowWriter::grow(std::size_t bytes) {
+  const std::size_t capacity = std::max(size_ + bytes, 2 * capacity_);
+  auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+  if (size_ > 0) {
+    std::memcpy(larger.get(), buffer_.get(), size_);
+  }
+  buffer_ = std::move(larger);
+  capacity_ = capacity;
 }
 
 void RowWriter::close() {
+  append(row_);
   flush();
   std::FILE* file = file_;
   file_ = nullptr;
@@ -61,10 +75,10 @@ void RowWriter::close() {
 
 void RowWriter::flush() {
   errno = 0;
-  if (std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size()) {
+  if (std::fwrite(buffer_.get(), 1, size_, file_) != size_) {
     fail(path_, errno);
   }
-  buffer_.clear();
+  size_ = 0;
 }
 
 }  // namespace tessera

@@ -211,12 +211,13 @@ bool RunRecorder::takes_spans() const {
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
-  state_->requests.add(record);
+  const RequestLatencies latencies(record);
+  state_->requests.add(record, latencies);
   if (state_->throughput && record.status == RequestStatus::finished) {
     state_->throughput->add_finished(record.engine, record.ended);
   }
   if (state_->request_rows) {
-    state_->request_rows->add(record);
+    state_->request_rows->add(record, latencies);
   }
   if (state_->trace) {
     state_->trace->add(record);

@@ -1,5 +1,6 @@
 #include "sim/metrics/step_rows.hpp"
 
+#include "sim/metrics/row_text.hpp"
 #include "tessera/core/decimal.hpp"
 
 namespace tessera {
@@ -57,7 +58,7 @@ void append_ids(std::string& row, const std::vector<Sequence*>& sequences) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(sequence->request.id));
+    row += sequence->name();
   }
   row += ',';
 }
@@ -72,7 +73,7 @@ void append_scheduled(std::string& row, const std::vector<StepEntry>& entries) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(entry.sequence->request.id));
+    row += entry.sequence->name();
     row += ':';
     append_integer(row, entry.tokens.count());
     row += entry.kind == EntryKind::prefill ? ":p" : entry.kind == EntryKind::decode ? ":d" : ":x";
@@ -87,7 +88,7 @@ void append_hits(std::string& row, const std::vector<CacheHit>& hits) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(hit.sequence->request.id));
+    row += hit.sequence->name();
     row += ':';
     append_integer(row, hit.tokens.count());
   }
@@ -135,7 +136,8 @@ QueueSizes queues_after(const QueueSizes& before, const Step& step) {
           .waiting = before.waiting - admitted + preempted - swapped_out};
 }
 
-void write_iteration(RowText& row, const Iteration& iteration) {
+void write_iteration(RowWriter& file, const Iteration& iteration) {
+  RowText row(file);
   row.count(iteration.number);
   row.count(number_of(iteration.engine));
   row.instant(iteration.start);
@@ -152,6 +154,8 @@ void write_iteration(RowText& row, const Iteration& iteration) {
   row.latency(iteration.time.memory);
   row.latency(iteration.time.overhead);
   row.latency(iteration.time.link);
+  row.end();
+  file.flush_if_full();
 }
 
 }  // namespace
@@ -161,19 +165,18 @@ IterationRows::IterationRows(const std::filesystem::path& folder)
 
 void IterationRows::add(const StepRecord& record) {
   const StepShape& shape = record.shape;
-  write_iteration(row_, {.number = record.iteration,
-                         .engine = record.engine,
-                         .start = record.start,
-                         .end = record.end,
-                         .time = record.time,
-                         .batch_size = batch_size(*record.step),
-                         .prefill_tokens = shape.prefill_tokens.count(),
-                         .decode_tokens = shape.decode_sequences,
-                         .context_tokens = (shape.prefill_context + shape.decode_context).count(),
-                         .queues = queues_after(record.before, *record.step),
-                         .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
-                         .free_blocks = record.free_blocks_after_schedule});
-  file_.add(row_.last());
+  write_iteration(file_, {.number = record.iteration,
+                          .engine = record.engine,
+                          .start = record.start,
+                          .end = record.end,
+                          .time = record.time,
+                          .batch_size = batch_size(*record.step),
+                          .prefill_tokens = shape.prefill_tokens.count(),
+                          .decode_tokens = shape.decode_sequences,
+                          .context_tokens = (shape.prefill_context + shape.decode_context).count(),
+                          .queues = queues_after(record.before, *record.step),
+                          .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
+                          .free_blocks = record.free_blocks_after_schedule});
 }
 
 void IterationRows::add(const SpanRecord& span) {
@@ -190,13 +193,13 @@ void IterationRows::add(const SpanRecord& span) {
                 .queues = span.queues,
                 .num_preempted = span.num_preempted,
                 .free_blocks = span.free_blocks};
+  const StepTime longer = span.longer();
   for (std::int64_t step = 0; step < span.num_steps; ++step) {
     row.start = row.end;
     row.end = row.start + row.time.total();
-    write_iteration(row_, row);
-    file_.add(row_.last());
+    write_iteration(file_, row);
     ++row.number;
-    row.time = span.time_of(step + 1);
+    row.time += longer;
     row.context_tokens += shape.decode_sequences;
     if (row.free_blocks && step + 1 < span.num_steps) {
       *row.free_blocks -= Blocks{span.taken_by(step + 1)};

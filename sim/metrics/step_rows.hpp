@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 
-#include "sim/metrics/row_text.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -22,7 +21,6 @@ class IterationRows {
 
  private:
   RowWriter file_;
-  RowText row_;
 };
 
 enum class EngineColumn { absent, last };

@@ -46,6 +46,7 @@ void UsageTotals::add(const SpanRecord& span) {
   if (span.num_steps > 1) {
     sums.live += span.durations.moment(span.num_steps) * span.live_growth.count();
     sums.reserved += span.taken_moment * span.block.count();
+    sums.never += span.never_moment;
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);

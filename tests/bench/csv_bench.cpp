@@ -41,7 +41,8 @@ void request_rows(benchmark::State& state) {
   RequestRows rows(room.path());
   std::int64_t id = 0;
   for (auto _ : state) {
-    rows.add(a_record(id++));
+    const RequestRecord record = a_record(id++);
+    rows.add(record, RequestLatencies(record));
   }
   rows.close();
   state.SetItemsProcessed(state.iterations());

@@ -64,6 +64,24 @@ TEST(EdgeCases, APoolOfOneBlockServesWhatFitsIt) {
   EXPECT_EQ(outcome.most_reserved, 256_bytes * 16);
 }
 
+// It once waited for ever: each admission leaves the watermark's block free, and there are no more.
+TEST(EdgeCases, WhoReservesAllButTheWatermarkOfVllmV0IsRejected) {
+  for (const std::int64_t blocks : {8, 9}) {
+    Scenario scenario = paged_scenario(Blocks{blocks});
+    scenario.engine.policy = VllmV0Spec{};
+    scenario.engine.max_model_len = 128_tokens;
+    auto& paged = std::get<PagedKvSpec>(scenario.engine.kv_cache);
+    paged.reserve = BlockReserve::max_model_len;
+    paged.watermark = 0.13;
+    Outcome outcome;
+    run(scenario, {a_request(0, {}, 10_tokens, 5_tokens)}, outcome);
+    ASSERT_EQ(outcome.requests.size(), 1U);
+    const bool fits = blocks == 9;
+    EXPECT_EQ(outcome.requests[0].status, fits ? RequestStatus::finished : RequestStatus::rejected);
+    EXPECT_EQ(outcome.requests[0].reason, fits ? EndReason::none : EndReason::exceeds_pool);
+  }
+}
+
 TEST(EdgeCases, ARequestOfOneTokenTakesOneStepAndOneEntry) {
   Outcome outcome;
   run(paged_scenario(2_blocks), {a_request(0, {}, 1_tokens, 1_tokens)}, outcome);

@@ -199,6 +199,26 @@ TEST_F(PagedKv, ReservedForLifeOwnsTheLongestContextAndNeverAsksAgain) {
   kv->audit();
 }
 
+// Where every admission leaves the watermark free and every decode wants a free block (vLLM v0,
+// Sarathi-Serve), whoever reserves the longest context must leave room for both, or never runs.
+TEST_F(PagedKv, ReservedForLifeCanNeverHoldWhatLeavesNoWatermark) {
+  PagedKvSpec spec;
+  spec.reserve = BlockReserve::max_model_len;
+  KvPool pool = pool_of(0_bytes);
+  pool.watermark_always = true;
+  const auto with = [&](std::int64_t num_blocks, double watermark) {
+    spec.num_blocks = Blocks{num_blocks};
+    spec.watermark = watermark;
+    return make_kv_cache(spec, pool);
+  };
+  EXPECT_FALSE(with(128, 0.01)->can_ever_hold(sequence(0, 5, 3))) << "128 of the context and 1";
+  EXPECT_TRUE(with(129, 0.01)->can_ever_hold(sequence(0, 5, 3)));
+  EXPECT_FALSE(with(128, 0.0)->can_ever_hold(sequence(0, 5, 3))) << "nothing free for a decode";
+  EXPECT_TRUE(with(128, 0.0)->can_ever_hold(sequence(0, 5, 1))) << "it never decodes";
+  pool.watermark_always = false;
+  EXPECT_TRUE(with(128, 0.01)->can_ever_hold(sequence(0, 5, 3)));
+}
+
 TEST_F(PagedKv, StaticBatchAtItsLastStep) {
   // Prompts 10, 50 and 100 padded to 100; outputs 5, 20 and 100: 597 cells.
   build(100);

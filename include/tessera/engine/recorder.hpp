@@ -168,15 +168,27 @@ struct SpanRecord {
   Bytes block{0};
   std::int64_t num_taken = 0;  // by the steps after step 0
   Int128 taken_moment = 0;  // Σ over these blocks of the time from when each is taken to the end
+  // Last blocks of sequences, among those: in order of their steps, without step 0's own.
+  struct LastBlock {
+    std::int64_t step = 0;
+    Bytes never{0};  // of it, will never be used
+  };
+  std::span<const LastBlock> last_blocks;
+  Int128 never_moment = 0;  // Σ over these of never × the time from when each is taken to the end
   std::optional<Blocks> free_blocks;  // after step 0's decisions
 
   // All of these are about step `n`, 0 <= n < num_steps.
   [[nodiscard]] SimTime start_of(std::int64_t n) const;
   [[nodiscard]] StepTime time_of(std::int64_t n) const;
+  // Of so many tokens of context.
+  [[nodiscard]] StepTime times_price(std::int64_t context) const;
+  // What a step takes longer than the one before it.
+  [[nodiscard]] StepTime longer() const { return times_price(shape.decode_sequences); }
   // Blocks that it takes, if n > 0.
   [[nodiscard]] std::int64_t taken_by(std::int64_t n) const;
   // Blocks that the steps 1 … n take.
   [[nodiscard]] std::int64_t taken_until(std::int64_t n) const;
+  [[nodiscard]] Bytes never_in(std::int64_t n) const;
   [[nodiscard]] DeviceLedger ledger_of(std::int64_t n) const;
   // The last step that has begun at `time`. Precondition: start <= time < end.
   [[nodiscard]] std::int64_t step_at(SimTime time) const;

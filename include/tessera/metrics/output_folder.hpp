@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -74,19 +75,46 @@ class RowWriter {
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
   ~RowWriter();
-  // The buffer to append a row to; call row_done() after each, which ends the line.
-  [[nodiscard]] std::string& row() { return buffer_; }
+  // The text to append a row to; call row_done() after each, which ends the line.
+  [[nodiscard]] std::string& row() { return row_; }
   void row_done();
   // A whole row, without its end.
   void add(std::string_view row);
   // Flushes and checks. Rows that were not closed are lost.
   void close();
 
+  // For rows that are written right where they wait to be flushed: room for so many bytes, good
+  // until the next call; what is kept of them, up to `end`; and, where nobody will change the rows
+  // that wait, a chance to flush them.
+  [[nodiscard]] char* room(std::size_t bytes) {
+    if (capacity_ - size_ < bytes) {
+      grow(bytes);
+    }
+    return buffer_.get() + size_;
+  }
+  void keep(const char* end) { size_ = static_cast<std::size_t>(end - buffer_.get()); }
+  void flush_if_full() {
+    if (size_ >= flush_at) {
+      flush();
+    }
+  }
+  // Bytes that wait, and where they are.
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] char* begin() { return buffer_.get(); }
+
  private:
+  static constexpr std::size_t flush_at = std::size_t{1} << 18;
+
+  void append(std::string_view text);
+  void grow(std::size_t bytes);
   void flush();
+
   std::filesystem::path path_;
   std::FILE* file_ = nullptr;
-  std::string buffer_;
+  std::string row_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
 };
 
 }  // namespace tessera
