@@ -75,6 +75,7 @@ DeviceLedger idle_ledger(const MemoryPlan& plan, const KvCache& empty) {
   ledger.driver = plan.driver;
   ledger.weights = plan.weights;
   ledger.workspace_idle = plan.workspace;
+  ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = empty.usage();
   return ledger;
@@ -179,6 +180,7 @@ class SpanEngine final : public ServingEngine {
   std::int64_t context_price_total_;  // picoseconds
   Bytes bytes_per_token_;
   Tokens max_model_len_;
+  StepWorkspace step_workspace_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::int64_t block_size_;
@@ -240,6 +242,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       context_price_total_(static_cast<std::int64_t>(context_price_.total().picoseconds())),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       max_model_len_(scenario.max_model_len()),
+      step_workspace_(step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)),
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
@@ -828,8 +831,9 @@ void SpanEngine::report_idle(SimTime now) {
 Bytes SpanEngine::workspace_of(const StepShape& shape) const {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences_);
-  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences),
-                  plan_.workspace);
+  return std::min(
+      workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, {}, step_workspace_),
+      plan_.workspace);
 }
 
 // A bound on the time of any step, in picoseconds.
