@@ -28,6 +28,23 @@ std::string constants_table(const Calibration& calibration) {
   return table.text();
 }
 
+CalibrationSettings settings_of(const GivenOptions& given, const std::string& measurements) {
+  if (const auto file = given.text("settings")) {
+    if (given.has("gpu")) {
+      throw WrongUsage("--gpu: the settings name the card; give one of both");
+    }
+    if (given.has("overheads")) {
+      throw WrongUsage("--overheads: the settings name the engine; give one of both");
+    }
+    return read_calibration_settings(*file);
+  }
+  std::optional<EngineOverheads> engine;
+  if (const auto name = given.text("overheads")) {
+    engine = overheads_preset(*name);
+  }
+  return usual_settings(gpu_preset(given.text("gpu").value_or("t4")), engine, measurements);
+}
+
 std::string points_csv(const Calibration& calibration) {
   std::string text = "point,quantity,part,measured_us,predicted_us,error\n";
   for (const FittedPoint& one : calibration.points) {
@@ -70,12 +87,15 @@ VerbOptions calibrate_options() {
           "constants are fitted to all rows, and steps of three models or more are scored leaving "
           "out each.",
       .examples = "  tessera calibrate llama-2-7b.csv --gpu t4 -o my_t4.yaml\n"
+                  "  tessera calibrate steps.csv --gpu h200 --points points.csv\n"
                   "  tessera calibrate steps.csv --settings "
                   "scenarios/calibration/h200.yaml -o h200.yaml\n",
   });
   options.value("output,o", "FILE", "write the preset here")
       .value("settings", "FILE", "which constants to fit, to which rows, from which card")
       .value("gpu", "GPU", "the preset to start from, without --settings (t4)")
+      .value("overheads", "ENGINE",
+             "the engine that ran whole steps, without --settings\n(hugging_face_cuda_graph)")
       .value("points", "FILE", "write every point, measured and predicted, as CSV here")
       .flag("force", "replace FILE if it exists")
       .flag("quiet,q", "print nothing but problems");
@@ -87,14 +107,8 @@ int calibrate_verb(const Invocation& invocation) {
   if (!given) {
     return ExitStatus::done;
   }
-  const auto settings_file = given->text("settings");
-  if (settings_file && given->has("gpu")) {
-    throw WrongUsage("--gpu: the settings name the card; give one of both");
-  }
   const std::string measurements = given->positionals().front();
-  const CalibrationSettings settings =
-      settings_file ? read_calibration_settings(*settings_file)
-                    : usual_settings(gpu_preset(given->text("gpu").value_or("t4")), measurements);
+  const CalibrationSettings settings = settings_of(*given, measurements);
   const Calibration calibration = calibrate(settings, measurements);
   if (const auto file = given->text("output")) {
     std::string head;

@@ -243,19 +243,29 @@ void Rules::check_context() {
             (learned ? "has learned" : "was trained for (model.positions)"));
 }
 
+// The key that gives the pool its size; empty where none does.
+template <class Named>
+std::string_view key_of_fixed_pool(const Named& spec) {
+  if constexpr (requires { Named::pool_key; }) {
+    return spec.fixed_pool() ? Named::pool_key : std::string_view();
+  } else {
+    return {};
+  }
+}
+
 void Rules::check_pool_in_bytes() {
   const std::optional<Bytes> pool = scenario_.engine.memory.kv_cache_memory;
   if (!pool ||
       !sound({"engine.kv_cache", "engine.memory", "engine.parallel", "model", "precision"})) {
     return;
   }
-  const auto [smallest, fixed] = std::visit(
-      [](const auto& named) { return std::pair(named.smallest_pool(), named.fixed_pool()); },
+  const auto [smallest, fixed_by] = std::visit(
+      [](const auto& named) { return std::pair(named.smallest_pool(), key_of_fixed_pool(named)); },
       scenario_.engine.kv_cache);
   const Bytes least = lead_kv_bytes_per_token(scenario_) * smallest.count();
-  if (fixed) {
-    fault("engine.memory.kv_cache_memory",
-          "the pool has its size from engine.kv_cache.num_blocks; give one of the two");
+  if (!fixed_by.empty()) {
+    fault("engine.memory.kv_cache_memory", "the pool has its size from engine.kv_cache." +
+                                               std::string(fixed_by) + "; give one of the two");
   } else if (*pool < least) {
     fault("engine.memory.kv_cache_memory", "the least that this manager shares out takes " +
                                                std::to_string(least.count()) + " bytes, got " +
@@ -490,9 +500,18 @@ void Rules::check_sampling() {
   if (sampling->num_sequences() == 1) {
     return;
   }
-  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache);
+  const GroupKind kind = sampling->use_beam_search ? GroupKind::beams : GroupKind::independent;
+  const std::string why = why_no_groups(scenario_.engine.policy, scenario_.engine.kv_cache, kind);
   if (!why.empty()) {
     fault("workload.sampling", why);
+  }
+  if (traits_of(scenario_.engine.policy).splits_groups) {
+    if (sampling->num_sequences() > sampling->n) {
+      fault("workload.sampling.best_of",
+            "vllm_v1 returns every sequence that it samples; give n alone, or take the policy "
+            "vllm_v0");
+    }
+    return;
   }
   const std::int64_t most = traits_of(scenario_.engine.policy).max_num_seqs;
   if (sampling->num_sequences() > most) {

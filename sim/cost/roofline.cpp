@@ -4,6 +4,8 @@
 // A step's time is a sum of integers: a function of its tokens, one of its sampling sequences, each
 // rounded once per distinct count and remembered, and prices of what attention reads.
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <vector>
 
 #include "sim/cost/as_launched.hpp"
@@ -27,10 +29,11 @@ class CountMemo {
       return unusual_;
     }
     const auto index = static_cast<std::size_t>(count);
-    if (index >= known_.size()) {
-      known_.resize(index + 1);
+    std::unique_ptr<Page>& page = pages_[index / page_size];
+    if (!page) {
+      page = std::make_unique<Page>();
     }
-    std::optional<StepTime>& entry = known_[index];
+    std::optional<StepTime>& entry = (*page)[index % page_size];
     if (!entry) {
       entry = work_out();
     }
@@ -39,7 +42,10 @@ class CountMemo {
 
  private:
   static constexpr std::int64_t limit = 1 << 16;  // keeps the memory of one model small
-  std::vector<std::optional<StepTime>> known_;
+  // Pages, so that a few large counts do not cost the memory of all smaller ones.
+  static constexpr std::size_t page_size = 64;
+  using Page = std::array<std::optional<StepTime>, page_size>;
+  std::array<std::unique_ptr<Page>, limit / page_size> pages_;
   StepTime unusual_;
 };
 

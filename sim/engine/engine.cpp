@@ -64,6 +64,22 @@ std::int64_t profile_sequences(const Scenario& scenario) {
   return std::min(traits_of(scenario.engine.policy).max_num_seqs, profile_tokens(scenario).count());
 }
 
+StepWorkspace step_workspace(const Scenario& scenario) {
+  const MemorySpec& memory = scenario.engine.memory;
+  const bool runs_model_code = traits_of(scenario.engine.kv_cache).runs_model_code;
+  const WorkspaceForm form = runs_model_code ? WorkspaceForm::hugging_face : WorkspaceForm::serving;
+  return {.form = memory.workspace.value_or(form),
+          .cublas = scenario.hardware.gpu.cublas_workspace,
+          .attention_scratch = memory.attention_scratch};
+}
+
+Bytes graphs_a_layer(const Scenario& scenario) {
+  const auto& graphs = scenario.engine.overheads.cuda_graphs;
+  const bool captures = graphs && step_workspace(scenario).form == WorkspaceForm::serving;
+  return captures ? graphs->bytes_a_layer(traits_of(scenario.engine.policy).max_num_seqs)
+                  : Bytes{0};
+}
+
 Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder)
     : id_(id),
       scenario_(scenario),
@@ -71,11 +87,15 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       plan_(plan),
       device_kv_(plan),
       max_model_len_(scenario.max_model_len()),
+      step_workspace_(step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
+      known_workspaces_(plan.devices.size()),
       kv_(make_kv_cache(scenario, plan.lead_plan())),
       policy_(make_policy(scenario.engine.policy, policy_context())),
       pipeline_(id, scenario),
+      beams_(scenario.seed),
       batches_in_flight_(batches_in_flight(scenario)),
+      splits_groups_(traits_of(scenario.engine.policy).splits_groups),
       wants_request_kv_(recorder.wants_request_kv()) {
   report_usage(SimTime{});
 }
@@ -109,7 +129,32 @@ bool Engine::submit(const Request& request, SimTime now) {
     record_given_up(request, now);
     return false;
   }
-  Sequence& sequence = sequences_.insert(request, max_model_len_ - request.prompt);
+  if (request.num_sequences > 1 && splits_groups_) {
+    return submit_one_by_one(request, now);
+  }
+  return take_in(sequences_.insert(request, max_model_len_ - request.prompt), request, now);
+}
+
+// The sequences of a request as its children, one after the other. All are alike: the first is
+// rejected, or none.
+bool Engine::submit_one_by_one(const Request& request, SimTime now) {
+  Request own = request;
+  own.num_sequences = 1;
+  for (std::int64_t child = 0; child < request.num_sequences; ++child) {
+    own.content.branch = child;
+    own.content.branches_at = request.prompt;
+    Sequence& sequence = sequences_.insert(own, max_model_len_ - request.prompt);
+    sequence.child = child;
+    if (!take_in(sequence, request, now)) {
+      return false;
+    }
+    families_.add(request);
+  }
+  return true;
+}
+
+// `request` is what a rejection is recorded of.
+bool Engine::take_in(Sequence& sequence, const Request& request, SimTime now) {
   if (!kv_->can_ever_hold(sequence.kv) || !policy_->can_ever_admit(sequence)) {
     sequences_.erase(sequence);
     reject(request, now, EndReason::exceeds_pool);
@@ -118,7 +163,7 @@ bool Engine::submit(const Request& request, SimTime now) {
   phases_.arrive(sequence.kv.id, request.arrival, now);
   policy_->enqueue(sequence);
   if (request.gives_up_at < SimTime::max()) {
-    departures_.push({request.gives_up_at, request.id, &sequence});
+    departures_.push({request.gives_up_at, request.id, sequence.child.value_or(0), &sequence});
   }
   return true;
 }
@@ -315,6 +360,10 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
   }
   kv_->publish(sequence.kv.id, sequence.computed - sequence.in_flight);
   kv_->write(sequence.kv.id, entry.tokens);
+  const bool forks = sequence.request.use_beam_search && sequence.request.num_sequences > 1;
+  if (entry.samples && forks && !sequence.finished()) {
+    kv_->continue_from(sequence.kv.id, beams_.next_parents(sequence.request));
+  }
   account(sequence, now);
   if (sequence.finished() && entry.samples) {
     kv_->end_of_sequence(sequence.kv.id);
@@ -323,7 +372,6 @@ void Engine::take_token(const StepEntry& entry, SimTime now) {
 
 void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
                    const std::function<void(const Request&)>& on_end) {
-  const KvAccount::Totals totals = account_.close(sequence.kv.id);
   RequestRecord record;
   record.request = sequence.request;
   record.engine = id_;
@@ -336,10 +384,20 @@ void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
   record.output = sequence.generated;
   record.cached = sequence.cached;
   record.num_preemptions = sequence.num_preemptions;
-  record.kv_peak_written = totals.peak_written;
-  record.kv_peak_reserved = totals.peak_reserved;
-  record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
   record.phases = phases_.close(sequence.kv.id, now);
+  beams_.forget(sequence.request.id);
+  if (sequence.child) {
+    const std::optional<RequestRecord> family = families_.leave(record);
+    if (!family) {
+      return;
+    }
+    record = *family;
+  } else {
+    const KvAccount::Totals totals = account_.close(sequence.kv.id);
+    record.kv_peak_written = totals.peak_written;
+    record.kv_peak_reserved = totals.peak_reserved;
+    record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
+  }
   recorder_.on_request_end(record);
   on_end(record.request);
 }
@@ -366,8 +424,18 @@ void Engine::record_given_up(const Request& request, SimTime now) {
 
 void Engine::account(const Sequence& sequence, SimTime now) {
   const SequenceKvUsage usage = device_kv_.of_all_devices(kv_->usage(sequence.kv.id));
-  const bool changed = account_.update(sequence.kv.id, usage, now);
-  if (changed && wants_request_kv_) {
+  if (sequence.child) {
+    if (const auto of_family = families_.hold(sequence, usage, now)) {
+      report_request_kv(sequence, *of_family, now);
+    }
+  } else if (account_.update(sequence.kv.id, usage, now)) {
+    report_request_kv(sequence, usage, now);
+  }
+}
+
+void Engine::report_request_kv(const Sequence& sequence, const SequenceKvUsage& usage,
+                               SimTime now) {
+  if (wants_request_kv_) {
     recorder_.on_request_kv({.request = sequence.request.id,
                              .engine = id_,
                              .time = now,
@@ -377,11 +445,20 @@ void Engine::account(const Sequence& sequence, SimTime now) {
 }
 
 // Of the oldest batch, which is furthest through the stages.
-Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
+Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
+  KnownWorkspace& known = known_workspaces_[device];
+  if (known.tokens != tokens || known.sequences != sequences) {
+    known = {tokens, sequences, workspace_of(tokens, sequences, device)};
+  }
+  return known.bytes;
+}
+
+Bytes Engine::workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const {
   const Shard shard = shard_of_device(plan_.degrees, static_cast<std::int64_t>(device));
-  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard,
+                                  step_workspace_),
                   plan_.devices[device].workspace);
 }
 
@@ -410,6 +487,7 @@ void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
   ledger.weights = plan.weights;
   ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
   ledger.workspace_idle = plan.workspace - ledger.workspace_used;
+  ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = device_kv_.of_device(kv, device);
   ledger.audit();

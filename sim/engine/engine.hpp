@@ -10,9 +10,12 @@
 #include <functional>
 #include <memory>
 #include <queue>
+#include <tuple>
 #include <vector>
 
+#include "sim/engine/beam_search.hpp"
 #include "sim/engine/device_kv.hpp"
+#include "sim/engine/family_table.hpp"
 #include "sim/engine/kv_account.hpp"
 #include "sim/engine/phase_account.hpp"
 #include "sim/engine/pipeline.hpp"
@@ -44,10 +47,11 @@ class Engine final : public ServingEngine {
   struct Departure {
     SimTime at;
     RequestId request{};
+    std::int64_t child = 0;
     Sequence* sequence = nullptr;  // of the request, unless it has left
     // A heap keeps its greatest on top: the latest is the least.
     friend bool operator<(const Departure& a, const Departure& b) {
-      return a.at != b.at ? a.at > b.at : a.request > b.request;
+      return std::tie(a.at, a.request, a.child) > std::tie(b.at, b.request, b.child);
     }
   };
   struct Batch {
@@ -58,6 +62,8 @@ class Engine final : public ServingEngine {
     std::vector<Sequence*> left;
   };
 
+  [[nodiscard]] bool submit_one_by_one(const Request& request, SimTime now);
+  [[nodiscard]] bool take_in(Sequence& sequence, const Request& request, SimTime now);
   [[nodiscard]] PolicyContext policy_context();
   // Of a prompt by itself, in one step.
   [[nodiscard]] Duration prefill_time(Tokens tokens);
@@ -74,9 +80,17 @@ class Engine final : public ServingEngine {
   void reject(const Request& request, SimTime now, EndReason reason);
   void record_given_up(const Request& request, SimTime now);
   void account(const Sequence& sequence, SimTime now);
+  void report_request_kv(const Sequence& sequence, const SequenceKvUsage& usage, SimTime now);
   void report_usage(SimTime now);
   void report_device(std::size_t device, const KvUsage& kv, SimTime now);
-  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device) const;
+  // The workspace of a device's last step: most are like the one before.
+  struct KnownWorkspace {
+    Tokens tokens{-1};
+    std::int64_t sequences = 0;
+    Bytes bytes{0};
+  };
+  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device);
+  [[nodiscard]] Bytes workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const;
 
   EngineId id_;
   const Scenario& scenario_;
@@ -84,16 +98,21 @@ class Engine final : public ServingEngine {
   EnginePlan plan_;
   DeviceKv device_kv_;
   Tokens max_model_len_;
+  StepWorkspace step_workspace_;
   Tokens profile_tokens_;
+  std::vector<KnownWorkspace> known_workspaces_;  // by device
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<BatchPolicy> policy_;
   Pipeline pipeline_;
   SequenceTable sequences_;
   KvAccount account_;
   PhaseAccount phases_;
-  std::deque<Batch> in_flight_;      // the oldest in front
-  std::vector<Step> spare_steps_;    // their lists keep their memory
-  std::size_t batches_in_flight_;    // at the most
+  FamilyTable families_;
+  BeamSearch beams_;
+  std::deque<Batch> in_flight_;    // the oldest in front
+  std::vector<Step> spare_steps_;  // their lists keep their memory
+  std::size_t batches_in_flight_;  // at the most
+  bool splits_groups_;
   std::vector<Sequence*> finished_;  // by the step that has just ended
   std::vector<Sequence*> leaving_;
   std::priority_queue<Departure> departures_;  // of requests that may have ended
@@ -110,5 +129,9 @@ class Engine final : public ServingEngine {
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);
 [[nodiscard]] std::int64_t profile_sequences(const Scenario& scenario);
+
+// Whose tensors its steps make, and the CUDA graphs that it captures for each layer.
+[[nodiscard]] StepWorkspace step_workspace(const Scenario& scenario);
+[[nodiscard]] Bytes graphs_a_layer(const Scenario& scenario);
 
 }  // namespace tessera

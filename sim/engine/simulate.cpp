@@ -178,7 +178,9 @@ PlanRequest plan_request(const Scenario& scenario) {
           .kv_cache = scenario.engine.kv_cache,
           .profile_tokens = profile_tokens(scenario),
           .profile_sequences = profile_sequences(scenario),
-          .shard = {.degrees = scenario.engine.parallel.degrees()}};
+          .shard = {.degrees = scenario.engine.parallel.degrees()},
+          .workspace = step_workspace(scenario),
+          .graphs_a_layer = graphs_a_layer(scenario)};
 }
 
 }  // namespace

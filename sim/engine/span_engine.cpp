@@ -32,6 +32,7 @@ DeviceLedger idle_ledger(const MemoryPlan& plan, const KvCache& empty) {
   ledger.driver = plan.driver;
   ledger.weights = plan.weights;
   ledger.workspace_idle = plan.workspace;
+  ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = empty.usage();
   return ledger;

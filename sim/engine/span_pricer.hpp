@@ -8,6 +8,7 @@
 
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
+#include "tessera/memory/workspace.hpp"
 
 namespace tessera {
 
@@ -45,6 +46,7 @@ class SpanPricer {
   std::unique_ptr<CostModel> cost_;
   StepTime context_price_;
   std::int64_t context_price_total_;  // picoseconds
+  StepWorkspace step_workspace_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::vector<DecodeCost> decode_costs_;  // by sequences

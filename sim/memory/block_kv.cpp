@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/memory/block_queue.hpp"
+#include "sim/memory/block_tree.hpp"
 #include "sim/memory/row_table.hpp"
 #include "tessera/core/contract.hpp"
 
@@ -27,8 +28,7 @@ class BlockKv final : public KvCache {
 
   [[nodiscard]] bool can_ever_hold(const KvSequence& sequence) const override {
     const Tokens entries = sequence.final_entries();
-    const Group group = group_of(sequence);
-    const Blocks needed = blocks_of(group, entries);
+    const Blocks needed = blocks_of_all(sequence, entries);
     if (!fits_grant(sequence, entries) ||
         std::max(needed, blocks_to_hold(sequence, entries)) > usable()) {
       return false;
@@ -40,10 +40,10 @@ class BlockKv final : public KvCache {
     // for each sequence.
     const bool decodes = sequence.output > Tokens{1};
     const bool grows = rules_.grant == BlockGrant::as_it_grows;
-    const Blocks before_last = grows ? blocks_of(group, entries - Tokens{decodes ? 1 : 0})
+    const Blocks before_last = grows ? blocks_of_all(sequence, entries - Tokens{decodes ? 1 : 0})
                                      : blocks_to_hold(sequence, entries);
     return std::max(needed, blocks_to_hold(sequence, entries)) + watermark_ <= usable() &&
-           before_last + Blocks{decodes ? group.num_sequences : 0} <= usable();
+           before_last + Blocks{decodes ? sequence.num_sequences : 0} <= usable();
   }
 
   [[nodiscard]] std::int64_t sequences_that_fit(Tokens prompt, Tokens output) const override {
@@ -80,19 +80,24 @@ class BlockKv final : public KvCache {
       return grant;
     }
     const Blocks granted = blocks_to_hold(sequence, admission.entries);
-    const Group group = group_of(sequence);
-    rows_.open(in_cells(sequence, group), block_size_ * granted.count());
+    rows_.open(sequence, block_size_ * granted.count());
     chains_.resize(rows_.size());
-    groups_.resize(rows_.size());
-    groups_[index_of(sequence.id)] = group;
     take(chains_[index_of(sequence.id)], granted);
+    if (sequence.num_sequences > 1) {
+      TESSERA_INVARIANT(admission.entries == sequence.prompt && sequence.left_padding == Tokens{0},
+                        "a request of several sequences comes in with its prompt");
+      const auto tree =
+          trees_.emplace(sequence.id, BlockTree(sequence.num_sequences, sequence.prompt,
+                                                sequence.final_entries(), block_size_));
+      rows_.reshape(sequence.id, tree.first->second.cells());
+    }
     return Grant::ok;
   }
 
   Grant extend(SequenceId id, Tokens entries, KvWork& work) override {
     const Row& row = rows_.row(id);
-    if (groups_[index_of(id)].num_sequences > 1) {
-      return extend_group(id, entries, work);
+    if (BlockTree* tree = tree_of(id)) {
+      return extend_tree(id, *tree, entries, work);
     }
     if (entries <= row.reserved) {
       return Grant::ok;
@@ -115,19 +120,25 @@ class BlockKv final : public KvCache {
   void publish(SequenceId /*id*/, Tokens /*entries*/) override {}
 
   void write(SequenceId id, Tokens entries) override {
-    if (!rows_.holds(id) || groups_[index_of(id)].num_sequences == 1) {
-      rows_.write(id, entries);
+    if (BlockTree* tree = tree_of(id)) {
+      tree->write(entries);
+      rows_.reshape(id, tree->cells());
       return;
     }
-    Group& group = groups_[index_of(id)];
-    const Tokens before = group.cells(block_size_);
-    group.written += entries;
-    rows_.write(id, group.cells(block_size_) - before);
+    rows_.write(id, entries);
+  }
+
+  void continue_from(SequenceId id, std::span<const std::int64_t> parents) override {
+    BlockTree* tree = tree_of(id);
+    TESSERA_INVARIANT(tree != nullptr && rows_.holds(id), "a request that runs has sequences");
+    queue_.give_back_last(chains_[index_of(id)], tree->continue_from(parents));
+    rows_.reshape(id, tree->cells());
   }
 
   void end_of_sequence(SequenceId id) override { rows_.end(id); }
 
   void release(SequenceId id) override {
+    trees_.erase(id);
     if (rows_.holds(id)) {
       rows_.close(id);
       queue_.give_back(chains_[index_of(id)]);
@@ -162,9 +173,9 @@ class BlockKv final : public KvCache {
     TESSERA_INVARIANT(swapped != swapped_.end(), "who is swapped in was swapped out");
     const Row& row = swapped->second;
     const Blocks blocks = blocks_of(row.reserved);
-    const std::int64_t sequences = groups_[index_of(id)].num_sequences;
-    const Blocks asked =
-        sequences > 1 ? blocks + Blocks{sequences} : Blocks{row.written / block_size_} + Blocks{1};
+    const BlockTree* tree = tree_of(id);
+    const Blocks asked = tree != nullptr ? blocks + Blocks{tree->num_sequences()}
+                                         : Blocks{row.written / block_size_} + Blocks{1};
     if (std::max(asked + watermark_, blocks) > queue_.size()) {
       return Grant::later;
     }
@@ -213,68 +224,48 @@ class BlockKv final : public KvCache {
           "a row's cells are those of its blocks");
       mark(queue_.in_order(chain), seen);
     }
+    for (const auto& [id, tree] : trees_) {
+      tree.audit();
+      TESSERA_INVARIANT(!rows_.holds(id) || chains_[index_of(id)].size == tree.size(),
+                        "a request owns the blocks of its tree");
+    }
     const auto owned = Blocks{std::count(seen.begin(), seen.end(), true)};
     TESSERA_INVARIANT(owned == usable(), "every block is free or owned");
     TESSERA_INVARIANT(usage().total() == pool(), "the classes sum to the pool");
   }
 
  private:
-  // The sequences of one request, in entries of each of them.
-  struct Group {
-    std::int64_t num_sequences = 1;
-    Tokens prompt{0};
-    Tokens written{0};
-
-    // What they share for good: the full blocks of the prompt.
-    [[nodiscard]] Tokens shared(Tokens block_size) const {
-      return block_size * (prompt / block_size);
+  // Of a request of several sequences, on the device or in host memory; else null.
+  [[nodiscard]] BlockTree* tree_of(SequenceId id) {
+    if (trees_.empty()) {
+      return nullptr;
     }
-    // Cells that are written in all, once they have `written` entries each.
-    [[nodiscard]] Tokens cells(Tokens block_size) const {
-      const Tokens in_common = shared(block_size);
-      return written <= prompt ? written : in_common + (written - in_common) * num_sequences;
-    }
-  };
-
-  static Group group_of(const KvSequence& sequence) {
-    return {sequence.num_sequences, sequence.prompt, Tokens{0}};
+    const auto found = trees_.find(id);
+    return found == trees_.end() ? nullptr : &found->second;
   }
 
-  // Blocks of a group whose sequences have `entries` entries each.
-  [[nodiscard]] Blocks blocks_of(const Group& group, Tokens entries) const {
-    const Tokens shared = group.shared(block_size_);
-    return group.num_sequences == 1 || entries <= group.prompt
-               ? blocks_of(entries)
-               : blocks_of(shared) + blocks_of(entries - shared) * group.num_sequences;
-  }
-
-  // What the ledger is told of a group: a row of as many cells as all of its sequences fill.
-  [[nodiscard]] KvSequence in_cells(const KvSequence& sequence, Group group) const {
-    KvSequence row = sequence;
-    if (group.num_sequences > 1) {
-      group.written = sequence.final_entries();
-      row.output += group.cells(block_size_) - group.written;
-    }
-    return row;
-  }
-
-  Grant extend_group(SequenceId id, Tokens entries, KvWork& work) {
-    const Group& group = groups_[index_of(id)];
-    BlockChain& chain = chains_[index_of(id)];
-    const Blocks needed = blocks_of(group, entries);
-    if (needed > usable()) {
+  Grant extend_tree(SequenceId id, BlockTree& tree, Tokens entries, KvWork& work) {
+    const BlockTree::Growth growth = tree.growth(entries);
+    if (tree.size() + growth.blocks > usable()) {
       return Grant::never;
     }
-    if (needed - chain.size > queue_.size()) {
+    if (growth.blocks > queue_.size()) {
       return Grant::later;
     }
-    const bool forks = group.written <= group.prompt && entries > group.prompt;
-    if (forks && group.prompt % block_size_ != Tokens{0}) {
-      work.copied += layout_.block * (group.num_sequences - 1);
-    }
-    take(chain, needed - chain.size);
-    rows_.grow(id, block_size_ * needed.count());
+    tree.grow(entries);
+    take(chains_[index_of(id)], growth.blocks);
+    work.copied += layout_.block * growth.copies.count();
+    rows_.reshape(id, tree.cells());
     return Grant::ok;
+  }
+
+  // Of all sequences of a request with `entries` each, if they share nothing but the prompt.
+  [[nodiscard]] Blocks blocks_of_all(const KvSequence& sequence, Tokens entries) const {
+    if (sequence.num_sequences == 1 || entries <= sequence.prompt) {
+      return blocks_of(entries);
+    }
+    const Tokens shared = block_size_ * (sequence.prompt / block_size_);
+    return blocks_of(shared) + blocks_of(entries - shared) * sequence.num_sequences;
   }
 
   static void mark(const std::vector<BlockId>& blocks, std::vector<bool>& seen) {
@@ -324,9 +315,9 @@ class BlockKv final : public KvCache {
   Blocks watermark_;
   BlockQueue queue_;
   RowTable rows_;
-  std::vector<BlockChain> chains_;     // by sequence id
-  std::vector<Group> groups_;          // by sequence id
-  std::map<SequenceId, Row> swapped_;  // whose KV is in host memory
+  std::vector<BlockChain> chains_;         // by sequence id
+  std::map<SequenceId, BlockTree> trees_;  // of requests of several sequences
+  std::map<SequenceId, Row> swapped_;      // whose KV is in host memory
   Blocks host_free_;
 };
 

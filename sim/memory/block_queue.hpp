@@ -63,6 +63,22 @@ class BlockQueue {
     chain = {};
   }
 
+  // Takes back the last `count` blocks of a chain. Precondition: it has as many.
+  void give_back_last(BlockChain& chain, Blocks count) {
+    TESSERA_INVARIANT(count <= chain.size, "what is given back was taken");
+    if (count == chain.size) {
+      give_back(chain);
+      return;
+    }
+    for (; count > Blocks{0}; --count) {
+      const BlockId block = chain.last;
+      chain.last = BlockId{link(block)};
+      --chain.size;
+      BlockChain single{block, block, Blocks{1}};
+      give_back(single);
+    }
+  }
+
   // The free blocks from the front, and a chain's blocks from its first. O(n).
   [[nodiscard]] std::vector<BlockId> in_order() const {
     std::vector<BlockId> order;

@@ -3,7 +3,13 @@
 
 #include <variant>
 
+#include "tessera/core/contract.hpp"
+
 namespace tessera {
+
+void KvCache::continue_from(SequenceId /*id*/, std::span<const std::int64_t> /*parents*/) {
+  TESSERA_INVARIANT(false, "sequences continue each other where a manager copies on write");
+}
 
 std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool) {
   return std::visit([&pool](const auto& named) { return make_kv_cache(named, pool); }, spec);

@@ -5,7 +5,8 @@
 //
 // The sequences of one request share the blocks of its prompt. The first to write to a block that
 // is not full gets a copy of it, as long as others refer to it (copy on write), so that of n
-// sequences n − 1 copy; after that each has blocks of its own.
+// sequences n − 1 copy; after that each has blocks of its own, unless it is a beam that others
+// continue, too.
 //
 // An admission must leave the watermark's blocks free when others are running; growth need not.
 // Block 0 is vLLM's null block, a placeholder that no sequence owns.

@@ -49,7 +49,7 @@ class PrefixCachingKv final : public KvCache {
   [[nodiscard]] Tokens cached_prefix(const KvSequence& sequence, Tokens known) const override {
     const std::int64_t most = (known - Tokens{1}) / block_size_;
     std::int64_t hits = 0;
-    while (hits < most && blocks_.find(sequence.content.key(block_size_ * hits))) {
+    while (hits < most && blocks_.find(key_of(sequence.content, hits))) {
       ++hits;
     }
     return block_size_ * hits;
@@ -110,7 +110,7 @@ class PrefixCachingKv final : public KvCache {
     const Blocks full = std::min(Blocks{entries / block_size_}, size_of(held));
     for (; held.published < full; ++held.published) {
       const BlockId block = held.blocks[static_cast<std::size_t>(held.published.count())];
-      blocks_.set_key(block, held.content.key(block_size_ * held.published.count()));
+      blocks_.set_key(block, key_of(held.content, held.published.count()));
     }
   }
 
@@ -197,6 +197,10 @@ class PrefixCachingKv final : public KvCache {
     Blocks published{0};  // with keys
   };
 
+  // Of a sequence's full block number `n`: the key of its last position.
+  [[nodiscard]] std::uint64_t key_of(const ContentKeys& content, std::int64_t n) const {
+    return content.key(block_size_ * (n + 1) - Tokens{1});
+  }
   static std::size_t ordinal(BlockId block) { return static_cast<std::size_t>(block); }
   static Blocks size_of(const Held& held) {
     return Blocks{static_cast<std::int64_t>(held.blocks.size())};
@@ -210,7 +214,7 @@ class PrefixCachingKv final : public KvCache {
   }
 
   [[nodiscard]] BlockId hit(const KvSequence& sequence, std::int64_t ordinal_in_sequence) const {
-    const auto block = blocks_.find(sequence.content.key(block_size_ * ordinal_in_sequence));
+    const auto block = blocks_.find(key_of(sequence.content, ordinal_in_sequence));
     TESSERA_INVARIANT(block.has_value(), "what was found in the cache is still there");
     return *block;
   }

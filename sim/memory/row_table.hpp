@@ -112,6 +112,17 @@ class RowTable {
     totals_ += row.cells();
   }
 
+  // The cells of a row without padding, which stands for several sequences, are now these.
+  void reshape(SequenceId id, const CellCounts& cells) {
+    Row& row = held(id);
+    TESSERA_INVARIANT(row.padding == Tokens{0} && !row.has_ended, "a living row is reshaped");
+    totals_ -= row.cells();
+    row.written = cells.live;
+    row.final_entries = cells.live + cells.future;
+    row.reserved = row.final_entries + cells.never;
+    totals_ += row.cells();
+  }
+
   // The first `cells` of a row without padding, which have been written, are somebody else's now.
   void hand_over(SequenceId id, Tokens cells) {
     Row& row = held(id);

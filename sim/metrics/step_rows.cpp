@@ -58,7 +58,7 @@ void append_ids(std::string& row, const std::vector<Sequence*>& sequences) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(sequence->request.id));
+    row += sequence->name();
   }
   row += ',';
 }
@@ -73,7 +73,7 @@ void append_scheduled(std::string& row, const std::vector<StepEntry>& entries) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(entry.sequence->request.id));
+    row += entry.sequence->name();
     row += ':';
     append_integer(row, entry.tokens.count());
     row += entry.kind == EntryKind::prefill ? ":p" : entry.kind == EntryKind::decode ? ":d" : ":x";
@@ -88,7 +88,7 @@ void append_hits(std::string& row, const std::vector<CacheHit>& hits) {
       row += ';';
     }
     first = false;
-    append_integer(row, number_of(hit.sequence->request.id));
+    row += hit.sequence->name();
     row += ':';
     append_integer(row, hit.tokens.count());
   }

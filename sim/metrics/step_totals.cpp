@@ -38,7 +38,9 @@ StepTokens StepTotals::add(const StepRecord& record) {
       if (slot.last_token) {
         itl.add(record.end - *slot.last_token, sampled);
       } else {
-        tokens.prompts += entry.sequence->request.prompt.count();
+        // A prompt counts once, however many of its sequences are served by themselves.
+        const bool counts = entry.sequence->child.value_or(0) == 0;
+        tokens.prompts += counts ? entry.sequence->request.prompt.count() : 0;
       }
       slot.last_token = record.end;
     }

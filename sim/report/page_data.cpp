@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -48,19 +49,46 @@ boost::json::value cell_value(const std::string& cell) {
   return boost::json::string(cell);
 }
 
-bool is_for_the_table(const std::string& column) {
-  static const std::set<std::string> others{
-      "capacity_bytes", "kv_pool_bytes",  "kv_blocks",  "kv_capacity_tokens",     "bound",
-      "limited_by",     "gpu_busy",       "duration_s", "slo_attainment",         "slo_met",
-      "cached_tokens",  "status",         "reason",     "external_fragmentation", "mean_batch_size",
-      "max_itl_ms",     "kv_live_of_pool"};
-  return others.contains(column) || column.starts_with("num_") || column.ends_with("_throughput") ||
-         column == "request_goodput" || column.starts_with("kv_waste_") ||
-         column.ends_with("_mean_bytes") || column.ends_with("_of_step_time") ||
-         column.starts_with("time_") ||
-         (column.ends_with("_ms") &&
-          (column.starts_with("mean_") || column.starts_with("median_") ||
-           column.starts_with("p90_") || column.starts_with("p99_")));
+// The columns that the page shows or speaks of, beside the axes and the ledger's classes.
+bool is_shown(const std::string& column) {
+  static const std::set<std::string> names{"request_throughput",
+                                           "output_throughput",
+                                           "request_goodput",
+                                           "slo_attainment",
+                                           "slo_met",
+                                           "mean_ttft_ms",
+                                           "median_ttft_ms",
+                                           "p99_ttft_ms",
+                                           "mean_tpot_ms",
+                                           "median_tpot_ms",
+                                           "p99_tpot_ms",
+                                           "mean_e2el_ms",
+                                           "p99_e2el_ms",
+                                           "num_requests",
+                                           "num_finished",
+                                           "num_rejected",
+                                           "num_preemptions",
+                                           "kv_waste_of_reserved",
+                                           "kv_waste_of_pool",
+                                           "kv_live_of_pool",
+                                           "external_fragmentation",
+                                           "mean_batch_size",
+                                           "limited_by",
+                                           "bound",
+                                           "status",
+                                           "reason"};
+  return names.contains(column) || column.ends_with("_mean_bytes");
+}
+
+// A column that is the same everywhere is that one value, so that pages of long sweeps stay small.
+boost::json::value shortened(boost::json::array values) {
+  const bool is_one =
+      values.size() > 1 && std::all_of(values.begin(), values.end(),
+                                       [&](const auto& value) { return value == values.front(); });
+  if (is_one) {
+    return boost::json::value(values.front());
+  }
+  return values;
 }
 
 // The columns of summary.csv, in its order: the axes as text, the others as what they hold.
@@ -69,14 +97,14 @@ boost::json::object points_of(const TextTable& summary, const std::set<std::stri
   for (std::size_t column = 0; column < summary.columns.size(); ++column) {
     const std::string& name = summary.columns[column];
     const bool is_word = axes.contains(name) || name == "point";
-    if (!is_word && !is_for_the_table(name)) {
+    if (!is_word && !is_shown(name)) {
       continue;
     }
     boost::json::array values;
     for (const std::vector<std::string>& row : summary.rows) {
       values.push_back(is_word ? boost::json::value(row[column]) : cell_value(row[column]));
     }
-    points[name] = std::move(values);
+    points[name] = shortened(std::move(values));
   }
   return points;
 }
@@ -177,6 +205,7 @@ boost::json::object page_data(const fs::path& folder, const ReportOptions& optio
   return {{"kind", is_sweep ? "sweep" : "run"},
           {"name", name},
           {"version", std::string(version())},
+          {"count", static_cast<std::int64_t>(summary.rows.size())},
           {"axes", boost::json::array(axes.begin(), axes.end())},
           {"points", points_of(summary, {axes.begin(), axes.end()})},
           {"runs", std::move(runs)}};

@@ -28,12 +28,12 @@ class FeedbackQueue final : public WaitingQueue {
       ++job.level;
     }
     job.waits_since = sequence.request.arrival;
-    jobs_[sequence.request.id] = job;
+    jobs_[sequence.kv.id] = job;
     enter(sequence);
   }
 
   void put_back(Sequence& sequence) override {
-    jobs_[sequence.request.id].waits_since = now_;
+    jobs_[sequence.kv.id].waits_since = now_;
     enter(sequence);
   }
 
@@ -61,7 +61,7 @@ class FeedbackQueue final : public WaitingQueue {
 
   void begin_step(const std::vector<Sequence*>& running, SimTime now) override {
     for (const Sequence* sequence : running) {
-      Job& job = jobs_[sequence->request.id];
+      Job& job = jobs_[sequence->kv.id];
       job.used += now - std::max(now_, job.runs_since);
       if (job.used >= quantum_of(job.level) && job.level < lowest_level) {
         ++job.level;
@@ -74,8 +74,8 @@ class FeedbackQueue final : public WaitingQueue {
     }
   }
 
-  void admitted(const Sequence& sequence) override { jobs_[sequence.request.id].runs_since = now_; }
-  void left(Sequence& sequence) override { jobs_.erase(sequence.request.id); }
+  void admitted(const Sequence& sequence) override { jobs_[sequence.kv.id].runs_since = now_; }
+  void left(Sequence& sequence) override { jobs_.erase(sequence.kv.id); }
 
   [[nodiscard]] bool displaces() const override { return true; }
   [[nodiscard]] bool gives_way(const Sequence& running) const override {
@@ -96,7 +96,7 @@ class FeedbackQueue final : public WaitingQueue {
     ++size_;
   }
   [[nodiscard]] int level_of(const Sequence& sequence) const {
-    return jobs_.at(sequence.request.id).level;
+    return jobs_.at(sequence.kv.id).level;
   }
   // Precondition: somebody waits.
   [[nodiscard]] Levels::const_iterator first_level() const {
@@ -108,7 +108,7 @@ class FeedbackQueue final : public WaitingQueue {
     std::vector<Sequence*> starved;
     for (auto& [level, waiting] : levels_) {
       std::erase_if(waiting, [&](Sequence* sequence) {
-        const bool starves = now_ - jobs_[sequence->request.id].waits_since > starvation;
+        const bool starves = now_ - jobs_[sequence->kv.id].waits_since > starvation;
         if (starves) {
           starved.push_back(sequence);
         }
@@ -117,7 +117,7 @@ class FeedbackQueue final : public WaitingQueue {
     }
     size_ -= starved.size();
     for (Sequence* sequence : starved) {
-      Job& job = jobs_[sequence->request.id];
+      Job& job = jobs_[sequence->kv.id];
       job.level = 0;
       job.used = Duration{};
       enter(*sequence);
@@ -125,7 +125,7 @@ class FeedbackQueue final : public WaitingQueue {
   }
 
   PolicyContext context_;
-  std::map<RequestId, Job> jobs_;  // of all that wait and run
+  std::map<SequenceId, Job> jobs_;  // of all that wait and run
   Levels levels_;
   std::size_t size_ = 0;
   SimTime now_;

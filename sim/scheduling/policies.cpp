@@ -32,11 +32,17 @@ std::string why_not_in_order(const PolicySpec& policy) {
          ", or the policy vllm_v1 without async_scheduling, which knows all of them";
 }
 
-std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
-  if (!traits_of(policy).serves_groups) {
-    return "the policy '" + std::string(kind_of(policy)) +
-           "' as set serves requests of one sequence only; take the policy vllm_v0, order: fcfs, "
-           "without chunked_prefill";
+std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache, GroupKind group) {
+  const PolicyTraits traits = traits_of(policy);
+  if (traits.splits_groups && group == GroupKind::independent) {
+    return {};
+  }
+  if (!traits.serves_groups) {
+    const bool beams = group == GroupKind::beams;
+    return "the policy '" + std::string(kind_of(policy)) + "' as set " +
+           (beams ? "knows no beam search" : "serves requests of one sequence only") +
+           "; take the policy vllm_v0, order: fcfs, without chunked_prefill" +
+           (beams ? "" : ", or vllm_v1");
   }
   if (!traits_of(kv_cache).copies_on_write) {
     return "'" + std::string(kind_of(kv_cache)) +

@@ -50,18 +50,22 @@ class SortedQueue final : public WaitingQueue {
     SimTime arrival;
     std::string id_as_text;  // by priority alone
     RequestId id{};
+    std::int64_t child = 0;
     Sequence* sequence = nullptr;
     friend bool operator<(const Rank& a, const Rank& b) {
-      return std::tie(a.key, a.arrival, a.id_as_text, a.id) <
-             std::tie(b.key, b.arrival, b.id_as_text, b.id);
+      return std::tie(a.key, a.arrival, a.id_as_text, a.id, a.child) <
+             std::tie(b.key, b.arrival, b.id_as_text, b.id, b.child);
     }
   };
 
   [[nodiscard]] Rank rank(const Sequence& sequence) const {
     const Request& request = sequence.request;
     const bool as_text = settings_.order == Order::priority;
-    return {key_of(sequence), request.arrival,
-            as_text ? std::to_string(number_of(request.id)) : std::string(), request.id,
+    return {key_of(sequence),
+            request.arrival,
+            as_text ? sequence.name() : std::string(),
+            request.id,
+            sequence.child.value_or(0),
             const_cast<Sequence*>(&sequence)};
   }
 

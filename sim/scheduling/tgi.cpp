@@ -25,7 +25,8 @@ class Tgi final : public BatchPolicy {
       : spec_(spec),
         prefill_budget_(round_up(spec.max_batch_prefill_tokens.value_or(context.max_model_len),
                                  context.block_size)),
-        total_budget_(spec.max_batch_total_tokens) {}
+        total_budget_(spec.max_batch_total_tokens),
+        block_size_(context.block_size) {}
 
   [[nodiscard]] bool can_ever_admit(const Sequence& sequence) const override {
     return !total_budget_ || budget_of(sequence) <= *total_budget_;
@@ -123,10 +124,11 @@ class Tgi final : public BatchPolicy {
     return candidates;
   }
 
+  // Once it runs, a sequence counts with the blocks that it owns (flash_causal_lm.py's max_tokens).
   [[nodiscard]] Tokens total_of_running() const {
     Tokens total{0};
     for (const Sequence* sequence : running_) {
-      total += budget_of(*sequence);
+      total += round_up(budget_of(*sequence) - Tokens{1}, block_size_);
     }
     return total;
   }
@@ -175,6 +177,7 @@ class Tgi final : public BatchPolicy {
   TgiSpec spec_;
   Tokens prefill_budget_;
   std::optional<Tokens> total_budget_;
+  Tokens block_size_;
   std::vector<Sequence*> running_;
   std::deque<Sequence*> waiting_;
   std::int64_t steps_since_prefill_ = 0;  // TGI's waiting_tokens

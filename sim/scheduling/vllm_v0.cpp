@@ -5,8 +5,9 @@
 // chunks of prompts fill up the step. A decode needs a free block, even if its last one has room;
 // victims come from the back of those not yet visited, and are recomputed or swapped out. Whoever
 // is swapped out keeps new prompts from being admitted, and comes back in a step without
-// preemption. A request of several sequences (parallel sampling) counts as so many, wants so many
-// free blocks to decode, and is swapped out where its memory is taken.
+// preemption. A request of several sequences (parallel sampling, or the beams of a search, which
+// vLLM moved out of its engine in 0.6.3) counts as so many, wants so many free blocks to decode,
+// and is swapped out where its memory is taken.
 #include <algorithm>
 #include <tuple>
 
@@ -149,7 +150,7 @@ class VllmV0 final : public BatchPolicy {
       const Grant grant = builder.schedule(sequence, Tokens{1});
       TESSERA_INVARIANT(grant == Grant::ok, "a free block serves a decode");
       visited.decodes.push_back(&sequence);
-      --budget.tokens;
+      budget.tokens -= Tokens{sequence.request.num_sequences};
     }
     // The default mode has counted all running sequences beforehand.
     budget.sequences -= spec_.chunked_prefill ? 1 : 0;

@@ -11,6 +11,7 @@
 #include "sim/study/gpu_constants.hpp"
 #include "sim/study/least_squares.hpp"
 #include "sim/study/measured_steps.hpp"
+#include "tessera/config/load.hpp"
 #include "tessera/core/diagnostic.hpp"
 #include "tessera/cost/cost_model.hpp"
 #include "tessera/cost/explain.hpp"
@@ -231,6 +232,59 @@ void score_without(const std::string& name, const CalibrationSettings& settings,
   add_scores(compare(settings, gpu, measured, is_it), "without " + name, result);
 }
 
+FittedTime time_of(std::vector<std::string> paths, Duration start, Duration max) {
+  FittedTime result;
+  result.paths = std::move(paths);
+  result.start = start;
+  result.max = max;
+  return result;
+}
+
+std::vector<std::string> elementwise_paths(std::initializer_list<const char*> kernels,
+                                           const std::string& constant) {
+  std::vector<std::string> paths;
+  for (const char* const kernel : kernels) {
+    paths.push_back("elementwise." + std::string(kernel) + "." + constant);
+  }
+  return paths;
+}
+
+// Each kernel has rows of its own.
+void fit_kernels(CalibrationSettings& settings) {
+  settings.elementwise_from = Tokens{128};
+  for (const char* const kernel : {"norm", "rope", "activation", "residual"}) {
+    settings.shares.push_back({elementwise_paths({kernel}, "memory"), 0.6, 0.05, 2.0});
+    settings.times.push_back(time_of(elementwise_paths({kernel}, "launch"),
+                                     Duration::microseconds(5), Duration::microseconds(100)));
+  }
+}
+
+// A step tells no more of its elementwise kernels than what they take together.
+void fit_steps(CalibrationSettings& settings) {
+  const auto kernels = {"norm", "rope", "activation", "residual", "copy"};
+  settings.robust = 0.05;
+  settings.shares.push_back({elementwise_paths(kernels, "memory"), 0.6, 0.05, 1.5});
+  if (settings.gpu.l2_cache > Bytes{0}) {
+    settings.shares.push_back({elementwise_paths(kernels, "cached"), 1.2, 0.1, 8.0});
+  }
+  settings.shares.push_back({{"attention_prefill.compute"}, 0.15, 0.01, 1.5});
+  settings.shares.push_back({{"attention_decode.memory"}, 0.9, 0.05, 1.5});
+  const Duration some = Duration::nanoseconds(2500);
+  const Duration most = Duration::microseconds(50);
+  std::vector<std::string> launches = elementwise_paths(kernels, "launch");
+  if (settings.overheads.concatenates) {
+    settings.shares.push_back({elementwise_paths({"concat"}, "memory"), 0.8, 0.05, 1.5});
+    settings.shares.push_back({elementwise_paths({"concat_strided"}, "memory"), 0.15, 0.01, 1.5});
+    launches.push_back("elementwise.concat.launch");
+    settings.times.push_back(time_of(elementwise_paths({"concat_strided"}, "launch"), some, most));
+  }
+  settings.times.push_back(time_of(std::move(launches), some, most));
+  settings.times.push_back(time_of({"attention_prefill.launch"}, some, most));
+  settings.times.push_back(time_of({"attention_decode.launch"}, some, most));
+  settings.times.push_back(
+      time_of({"attention_decode.sequence"}, Duration::nanoseconds(300), most));
+}
+
 std::string number_text(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
@@ -270,40 +324,24 @@ Calibration calibrate(const CalibrationSettings& settings, const std::string& me
   return result;
 }
 
-CalibrationSettings usual_settings(const GpuSpec& gpu, const std::string& measurements) {
+CalibrationSettings usual_settings(const GpuSpec& gpu, const std::optional<EngineOverheads>& engine,
+                                   const std::string& measurements) {
   CalibrationSettings settings;
   settings.gpu = gpu;
-  settings.overheads = EngineOverheads{};
-  settings.overheads.step = {};
-  settings.overheads.sequence = {};
-  settings.overheads.prefill_attention = 1.0;
-  const MeasuredSteps measured = read_measured_steps(measurements, settings);
-  const bool kernels = measured.extent == MeasuredExtent::layer;
+  // Fused kernels; steps are mostly those of Hugging Face's models.
+  settings.overheads = engine.value_or(overheads_preset("vllm_cuda_graphs"));
   settings.shares = {{{"gemm.compute"}, 0.5, 0.01, 1.5},
                      {{"gemm.memory"}, 0.8, 0.05, 1.5},
                      {{"gemm.norm"}, 1.5, 1.0, 8.0}};
-  const FittedTime launch;
-  settings.times = {launch};
-  settings.times.front().paths = {"gemm.launch"};
-  const std::array<std::string, 4> elementwise{"norm", "rope", "activation", "residual"};
-  FittedShare shared{{}, 0.6, 0.05, 1.5};
-  for (const std::string& name : elementwise) {
-    const std::string path = "elementwise." + name;
-    if (kernels) {
-      settings.shares.push_back({{path + ".memory"}, 0.6, 0.05, 2.0});
-      settings.times.push_back(launch);
-      settings.times.back().paths = {path + ".launch"};
-    } else {
-      shared.paths.push_back(path + ".memory");
-    }
-  }
-  if (kernels) {
-    settings.elementwise_from = Tokens{128};
+  settings.times = {
+      time_of({"gemm.launch"}, Duration::microseconds(5), Duration::microseconds(100))};
+  const MeasuredSteps measured = read_measured_steps(measurements, settings);
+  if (measured.extent == MeasuredExtent::layer) {
+    fit_kernels(settings);
     return settings;
   }
-  settings.shares.push_back(shared);
-  settings.shares.push_back({{"attention_prefill.compute"}, 0.2, 0.01, 1.5});
-  settings.shares.push_back({{"attention_decode.memory"}, 0.8, 0.05, 1.5});
+  settings.overheads = engine.value_or(overheads_preset("hugging_face_cuda_graph"));
+  fit_steps(settings);
   for (const ModelSpec& model : measured.models) {
     if (measured.models.size() > 2) {
       settings.leave_out.push_back(model.name);

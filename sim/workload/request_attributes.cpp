@@ -28,6 +28,7 @@ bool RequestAttributes::any(const WorkloadSpec& spec) {
 void RequestAttributes::apply_identity(Request& request) {
   if (spec_.sampling) {
     request.num_sequences = spec_.sampling->num_sequences();
+    request.use_beam_search = spec_.sampling->use_beam_search;
   }
   if (tenants_) {
     request.tenant = (*tenants_)();

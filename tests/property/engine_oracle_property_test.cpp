@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "sim/engine/beam_search.hpp"
 #include "tessera/core/random.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tests/property/one_step_oracle.hpp"
+#include "tests/property/vllm_v0_oracle.hpp"
 #include "tests/support/listed_requests.hpp"
 #include "tests/support/scenarios.hpp"
 
@@ -132,6 +134,82 @@ TEST(EngineOracle, EveryRequestEndsAsInThePlainEngine) {
     simulate(scenario_of(settings), source, outcomes);
     ASSERT_EQ(outcomes.all(), oracle::run(settings, jobs)) << "seed " << seed;
   }
+}
+
+oracle::GroupSettings random_group_settings(Dice& dice) {
+  oracle::GroupSettings s;
+  s.block_size = dice.between(1, 3) * 2;
+  // At least what the largest request needs alone.
+  s.watermark_blocks = dice.one_in(2) ? dice.between(0, 5) : 0;
+  s.num_blocks =
+      24 / s.block_size + 4 * (30 / s.block_size + 3) + s.watermark_blocks + dice.between(0, 12);
+  s.max_num_seqs = dice.between(4, 16);
+  s.token_budget = dice.between(60, 200);
+  return s;
+}
+
+std::vector<oracle::GroupJob> random_groups(Dice& dice) {
+  std::vector<oracle::GroupJob> jobs;
+  std::int64_t arrival = 0;
+  const std::int64_t count = dice.between(1, 30);
+  for (std::int64_t i = 0; i < count; ++i) {
+    arrival += dice.one_in(2) ? 0 : dice.between(0, 1'000'000);
+    const std::int64_t sequences = dice.one_in(3) ? 1 : dice.between(2, 4);
+    jobs.push_back({arrival, dice.between(1, 24), dice.between(1, 30), sequences,
+                    sequences > 1 && dice.one_in(2)});
+  }
+  return jobs;
+}
+
+std::vector<Request> requests_of(const std::vector<oracle::GroupJob>& jobs) {
+  std::vector<Request> requests;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    Request request =
+        a_request(static_cast<std::int64_t>(i), Duration::nanoseconds(100) * jobs[i].arrival,
+                  Tokens{jobs[i].prompt}, Tokens{jobs[i].output});
+    request.num_sequences = jobs[i].sequences;
+    request.use_beam_search = jobs[i].beams;
+    requests.push_back(request);
+  }
+  return requests;
+}
+
+Scenario group_scenario(const oracle::GroupSettings& s) {
+  Scenario scenario = tiny_scenario();
+  scenario.engine.policy =
+      VllmV0Spec{.max_num_seqs = s.max_num_seqs, .max_num_batched_tokens = Tokens{s.token_budget}};
+  PagedKvSpec paged;
+  paged.block_size = Tokens{s.block_size};
+  paged.num_blocks = Blocks{s.num_blocks};
+  paged.watermark = s.watermark_blocks == 0 ? 0.0
+                                            : (static_cast<double>(s.watermark_blocks) + 0.5) /
+                                                  static_cast<double>(s.num_blocks);
+  scenario.engine.kv_cache = paged;
+  return scenario;
+}
+
+TEST(EngineOracle, RequestsOfSeveralSequencesEndAsWithBlockTables) {
+  std::int64_t preemptions = 0;
+  for (std::uint64_t seed = 1; seed <= 800; ++seed) {
+    Dice dice(seed);
+    const oracle::GroupSettings settings = random_group_settings(dice);
+    const std::vector<oracle::GroupJob> jobs = random_groups(dice);
+    const std::vector<Request> requests = requests_of(jobs);
+    ListedRequests source(requests);
+    Outcomes outcomes(jobs.size());
+    const Scenario scenario = group_scenario(settings);
+    simulate(scenario, source, outcomes);
+    BeamSearch beams(scenario.seed);
+    const auto expected = oracle::run_groups(
+        settings, jobs, [&](std::size_t job) { return beams.next_parents(requests[job]); });
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const oracle::Outcome& seen = outcomes.all()[i];
+      const oracle::GroupOutcome fate{seen.first_token, seen.finished, seen.preemptions};
+      ASSERT_EQ(fate, expected[i]) << "seed " << seed << " request " << i;
+      preemptions += seen.preemptions;
+    }
+  }
+  EXPECT_GT(preemptions, 1'000);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class NaivePrefixCache {
   [[nodiscard]] std::vector<int> hits(const ContentKeys& content, std::int64_t known) const {
     std::vector<int> found;
     for (std::int64_t i = 0; i < (known - 1) / block_size; ++i) {
-      const std::optional<int> block = find(content.key(Tokens{i * block_size}));
+      const std::optional<int> block = find(content.key(Tokens{(i + 1) * block_size - 1}));
       if (!block) {
         break;
       }
@@ -83,8 +83,7 @@ class NaivePrefixCache {
     for (std::size_t i = 0; i < table.size(); ++i) {
       const auto end = static_cast<std::int64_t>(i + 1) * block_size;
       if (end <= entries && keys_.count(table[i]) == 0) {
-        const Tokens start{end - block_size};
-        keys_[table[i]] = {contents_[id].key(start), ++registrations_};
+        keys_[table[i]] = {contents_[id].key(Tokens{end - 1}), ++registrations_};
       }
     }
   }

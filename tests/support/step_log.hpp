@@ -41,7 +41,7 @@ class StepLog final : public Recorder {
 
  private:
   static std::string id(const Sequence* sequence) {
-    return std::to_string(number_of(sequence->request.id));
+    return sequence->name();
   }
   static char letter(EntryKind kind) {
     return kind == EntryKind::prefill ? 'p' : kind == EntryKind::decode ? 'd' : 'x';

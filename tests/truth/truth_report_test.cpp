@@ -145,6 +145,23 @@ TEST(TruthReport, ShippedPresetsAreMadeFromTheirSettings) {
 }
 
 // A table with prediction, measurement and error; what is left out, and why.
+// Who has a table and no settings gets a fit that is worth having, of kernels and of steps.
+TEST(TruthReport, TablesWithoutSettingsAreFittedToo) {
+  if (is_skipped()) {
+    return;
+  }
+  const std::string kernels = data + "/measured/t4_kernels/llama-2-7b.csv";
+  const std::string steps = data + "/measured/h200_hf_step_times.csv";
+  for (const auto& [gpu, table] : {std::pair{"t4", kernels}, std::pair{"h200", steps}}) {
+    const auto settings = usual_settings(gpu_preset(gpu), std::nullopt, table);
+    for (const FitScore& score : calibrate(settings, table).scores) {
+      const bool is_identified = score.part != "without llama-7b";
+      EXPECT_LE(score.median, is_identified ? 0.07 : 0.35) << gpu << ' ' << score.quantity;
+      EXPECT_LE(score.p95, is_identified ? 0.26 : 0.6) << gpu << ' ' << score.quantity;
+    }
+  }
+}
+
 TEST(TruthReport, PublishedRowsOfTheT4AreSimulatedOrLeftOutForAReason) {
   if (is_skipped()) {
     return;

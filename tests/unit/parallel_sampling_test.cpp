@@ -157,12 +157,16 @@ TEST(ParallelSampling, EndsWithTheReasonWhereHostMemoryIsFull) {
 }
 
 TEST(ParallelSampling, IsRefusedWhereNothingIsShared) {
-  EXPECT_TRUE(why_no_groups(VllmV0Spec{}, PagedKvSpec{}).empty());
-  EXPECT_NE(why_no_groups(VllmV1Spec{}, PagedKvSpec{}).find("take the policy vllm_v0"),
+  EXPECT_TRUE(why_no_groups(VllmV0Spec{}, PagedKvSpec{}, GroupKind::independent).empty());
+  EXPECT_TRUE(why_no_groups(VllmV1Spec{}, PagedKvSpec{}, GroupKind::independent).empty());
+  EXPECT_NE(why_no_groups(VllmV1Spec{}, PagedKvSpec{}, GroupKind::beams).find("no beam search"),
+            std::string::npos);
+  EXPECT_NE(why_no_groups(OrcaSpec{}, PagedKvSpec{}, GroupKind::independent)
+                .find("take the policy vllm_v0"),
             std::string::npos);
   PagedKvSpec reserving;
   reserving.reserve = BlockReserve::max_model_len;
-  EXPECT_NE(why_no_groups(VllmV0Spec{}, reserving).find("does not share blocks"),
+  EXPECT_NE(why_no_groups(VllmV0Spec{}, reserving, GroupKind::beams).find("does not share blocks"),
             std::string::npos);
 }
 

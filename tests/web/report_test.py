@@ -4,6 +4,7 @@
 Usage: report_test.py TESSERA CHROMIUM SCENARIOS [unittest arguments]
 """
 
+import csv
 import pathlib
 import subprocess
 import sys
@@ -49,9 +50,19 @@ def write_pages(folder):
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run([TESSERA, "run", f"{SCENARIOS}/t4_llama7b_int8.yaml", "-o", folder / "run",
                     *few], check=True, stdout=subprocess.DEVNULL)
-    for name in ("sweep", "run"):
+    # Two thousand points: five rates, eight limits, five budgets, ten seeds.
+    subprocess.run([TESSERA, "sweep", f"{SCENARIOS}/t4_block_size.yaml", "-o", folder / "many",
+                    "--vary", "workload.arrivals={kind: poisson, rate: 0.5 /s},"
+                              "{kind: poisson, rate: 1 /s},{kind: poisson, rate: 2 /s},"
+                              "{kind: poisson, rate: 4 /s},{kind: poisson, rate: 8 /s}",
+                    "--vary", "engine.kv_cache.block_size=16",
+                    "--vary", "engine.policy.max_num_seqs=1..128*2",
+                    "--vary", "engine.policy.max_num_batched_tokens=128..2048*2",
+                    "--vary", "seed=1..10", "--set", "workload.requests=8", "--quiet"],
+                   check=True, stdout=subprocess.DEVNULL)
+    for name in ("sweep", "run", "many"):
         subprocess.run([TESSERA, "report", folder / name, "--quiet"], check=True)
-    return {name: folder / name / "report.html" for name in ("sweep", "run")}
+    return {name: folder / name / "report.html" for name in ("sweep", "run", "many")}
 
 
 class Report(unittest.TestCase):
@@ -148,6 +159,57 @@ class Report(unittest.TestCase):
         self.assertEqual(rows, sorted(rows, reverse=True))
         best = page.run("document.querySelector('tr.best').dataset.run")
         self.assertEqual(best, page.run("points.point[points.request_throughput.indexOf(Math.max(...points.request_throughput))]"))
+
+    def best_of_many(self):
+        """The highest mean over seeds of a setting's throughput, from summary.csv."""
+        groups = {}
+        with open(self.pages["many"].parent / "summary.csv", newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                key = (row["workload.arrivals"], row["engine.policy.max_num_seqs"],
+                       row["engine.policy.max_num_batched_tokens"])
+                groups.setdefault(key, []).append(float(row["request_throughput"]))
+        self.assertEqual({len(group) for group in groups.values()}, {10})
+        return max(sum(group) / 10 for group in groups.values())
+
+    def test_two_thousand_points_are_slices_through_the_best_setting(self):
+        self.assertLess(self.pages["many"].stat().st_size, 3_000_000)
+        page = self.opened("many")
+        self.assertEqual(page.problems(), [])
+        best = self.best_of_many()
+        self.assertAlmostEqual(page.run("settings.column('request_throughput')[settings.best]"),
+                               best, places=5)
+        self.assertEqual(page.run("document.querySelector('.number .value').textContent"),
+                         f"{best:#.3g}")
+        self.assertEqual(page.run("[settings.count, view.x_axis, view.shown.length <= 8]"),
+                         [200, "engine.policy.max_num_seqs", True])
+        page.run("document.querySelector('#across').focus()")
+        page.key("ArrowDown", 40)
+        self.assertNotEqual(page.run("view.x_axis"), "engine.policy.max_num_seqs")
+        self.assertEqual(page.run("document.activeElement.id"), "across")
+        self.assertEqual(page.problems(), [])
+        self.assertLess(page.script_seconds(), 1.0)
+
+    def test_long_tables_turn_pages_and_filter(self):
+        page = self.opened("many")
+        ids = "[...document.querySelectorAll('.runs tbody tr')].map(row => row.cells[0].textContent)"
+        first = page.run(ids)
+        self.assertEqual(len(first), 200)
+        page.run("[...document.querySelectorAll('.pages button')].find(b => b.textContent === 'Next').focus()")
+        page.key("Enter", 13)
+        second = page.run(ids)
+        self.assertEqual(len(set(first) | set(second)), 400)
+        self.assertEqual(page.run("document.activeElement.textContent"), "Next")
+        self.assertEqual(page.run("document.querySelector('.pages span').textContent"),
+                         "201\u2013400 of 2,000")
+        page.run("document.querySelector('#filter').focus()")
+        page.call("Input.insertText", text="max_num_seqs=1 seed=3")
+        page.frame()
+        found = page.run(ids)
+        self.assertEqual(len(found), 25)
+        self.assertTrue(page.run(f"""{ids}.every(id => {{
+          const i = points.point.indexOf(id.replace("\u2605 ", ""));
+          return points["engine.policy.max_num_seqs"][i] === "1" && points.seed[i] === "3";
+        }})"""))
 
     def test_switches_to_dark_and_back(self):
         page = self.opened("run")

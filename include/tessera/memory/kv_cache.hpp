@@ -26,7 +26,7 @@ enum class SequenceId : std::uint32_t {};
 enum class Grant { ok, later, never };
 
 // Where the content of a sequence's positions comes from. Two blocks hold the same content exactly
-// when the keys of their first positions are equal, because equal keys imply equal prefixes.
+// when the keys of their last positions are equal, because equal keys imply equal prefixes.
 struct ContentKeys {
   std::int64_t group = -1;  // sequences of one group share their first `shared_prefix` tokens
   Tokens shared_prefix{0};
@@ -35,6 +35,10 @@ struct ContentKeys {
   // present. They stay valid as long as the source of requests.
   std::span<const std::uint64_t> hash_ids;
   Tokens hash_tokens{512};
+  // One of several sequences that were sampled from one prompt: from `branches_at` on its content
+  // is its own. Branch 0 is the one that a conversation goes on with.
+  std::int64_t branch = 0;
+  Tokens branches_at{0};
 
   // A number that stands for the content of position `position` and all before it.
   [[nodiscard]] std::uint64_t key(Tokens position) const;
@@ -176,6 +180,10 @@ class KvCache {
   virtual void publish(SequenceId id, Tokens entries) = 0;
   // `entries` more have been written, padding included. Precondition: there is room for them.
   virtual void write(SequenceId id, Tokens entries) = 0;
+  // A request of several sequences goes on with other ones: its sequence i continues what its
+  // sequence parents[i] has written, and those that nobody continues are given up. Preconditions:
+  // KvTraits::copies_on_write, as many parents as sequences, and the prompt has been written.
+  virtual void continue_from(SequenceId id, std::span<const std::int64_t> parents);
   // The sequence has sampled its last token but keeps its row: its entries are dead from now on.
   virtual void end_of_sequence(SequenceId id) = 0;
   // Gives back all that the sequence holds, on the device or in host memory.

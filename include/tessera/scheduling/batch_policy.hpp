@@ -105,9 +105,11 @@ struct PolicyContext {
 // it can. Derived from its traits.
 [[nodiscard]] std::string why_not_in_order(const PolicySpec& policy);
 
-// Why requests of several sequences cannot be served by them, with the alternatives; empty where
-// they can.
-[[nodiscard]] std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache);
+// Why requests of several sequences (independent ones, or the beams of a search) cannot be served
+// by them, with the alternatives; empty where they can.
+enum class GroupKind { independent, beams };
+[[nodiscard]] std::string why_no_groups(const PolicySpec& policy, const KvCacheSpec& kv_cache,
+                                        GroupKind group);
 
 // Why a policy and a KV manager do not combine, in a sentence that names the alternatives; empty
 // where they do. Derived from their traits.

@@ -56,6 +56,8 @@ struct PolicyTraits {
   bool swaps = false;
   // It serves requests of several sequences, and swaps them out where it takes their memory.
   bool serves_groups = false;
+  // It serves each sequence of such a request by itself, as if it were a request.
+  bool splits_groups = false;
   // Its sequences are the rows of a padded batch, which come and leave together.
   bool pads_batches = false;
   // vLLM v1 keeps KV block 0 for itself.
@@ -130,6 +132,7 @@ struct VllmV1Spec {
   }
   [[nodiscard]] PolicyTraits traits() const {
     return {.uses_cached_prefixes = true,
+            .splits_groups = true,
             .null_block = true,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,

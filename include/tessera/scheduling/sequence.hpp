@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
@@ -18,6 +19,9 @@ enum class SequenceState { waiting, running, swapped, ended };
 // their queues; only the step builder and the engine change it, and orders what they charge.
 struct Sequence {
   Request request;
+  // Which of its request's sequences it is, where each is served by itself; nothing where all of
+  // them are served as one. Its own request then is of one sequence.
+  std::optional<std::int64_t> child;
   KvSequence kv;        // its id and what KV managers are told
   Tokens output{0};     // tokens it will sample: the request's, cut at the context limit
   Tokens generated{0};  // sampled so far
@@ -39,6 +43,11 @@ struct Sequence {
   Tokens cached{0};  // prompt tokens found in the cache at the first admission
   std::int64_t num_preemptions = 0;
 
+  // The id that its engine gives it: the request's number, after "<child>_" if it is one (vLLM v1).
+  [[nodiscard]] std::string name() const {
+    const std::string number = std::to_string(number_of(request.id));
+    return child ? std::to_string(*child) + "_" + number : number;
+  }
   // Tokens that it may sample, as far as its engine knows.
   [[nodiscard]] Tokens output_limit() const { return kv.output_limit(); }
   // Tokens that exist: the prompt and what has been sampled.

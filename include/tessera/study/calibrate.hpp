@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,11 @@ struct Calibration {
 [[nodiscard]] Calibration calibrate(const CalibrationSettings& settings,
                                     const std::string& measurements);
 
-// The settings where none are given: what a table of this kind tells of a card.
+// The settings where none are given: what a table of this kind tells of a card. `engine` ran what
+// was measured; where it is not told, whole steps are taken for those of Hugging Face's models in a
+// CUDA graph, and kernels for fused ones.
 [[nodiscard]] CalibrationSettings usual_settings(const GpuSpec& gpu,
+                                                 const std::optional<EngineOverheads>& engine,
                                                  const std::string& measurements);
 
 // The fit as lines of text: constants with their errors, and the scores.

@@ -32,6 +32,7 @@ struct Request {
   std::int64_t client = 0;  // the user of a closed loop who waits for it
   // Sequences that are sampled from its prompt, all as long as `output` (n, or best_of).
   std::int64_t num_sequences = 1;
+  bool use_beam_search = false;           // they are the beams of a search
   SimTime deadline = SimTime::max();      // when it should have ended; max: whenever
   SimTime gives_up_at = SimTime::max();   // its client goes away then; max: never
   GivesUp gives_up = GivesUp::times_out;  // and how

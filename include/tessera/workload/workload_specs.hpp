@@ -264,16 +264,21 @@ struct CancellationSpec {
   }
 };
 
-// Parallel sampling: several sequences from one prompt, equally long.
+// Parallel sampling and beam search: several sequences from one prompt, equally long.
 struct SamplingSpec {
   std::int64_t n = 1;
   std::optional<std::int64_t> best_of;
+  bool use_beam_search = false;
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
     const auto some = between(std::int64_t{1}, std::int64_t{1'000});
     v.field("n", self.n, some, "sequences that a request returns");
     v.field("best_of", self.best_of, some,
             "sequences that are sampled for it, of which the best n are returned; null: n");
+    v.field("use_beam_search", self.use_beam_search,
+            "the sequences are the beams of a search, best_of of them: in each step the best "
+            "continuations go on, several of one beam or none. There are no logits, so scores are "
+            "drawn: a beam's j-th best next token lies j exponential draws below the beam");
   }
   [[nodiscard]] std::int64_t num_sequences() const { return best_of.value_or(n); }
 };

@@ -39,13 +39,23 @@ const words = (() => {
   }
   // What an axis of a sweep is called, and one of its values: the last words of a path say enough.
   function axis(path) {
-    return path.split(".").pop();
+    const parts = path.split(".");
+    return parts.length > 1 && parts[parts.length - 1] === "kind"
+      ? parts[parts.length - 2]
+      : parts[parts.length - 1];
   }
   function setting(value) {
     const kind = /^\{kind: ([^,}]+)(?:, )?(.*)\}$/.exec(value);
     return kind
       ? kind[1] + (kind[2] ? ", " + kind[2].replace(/[a-z_]+: /g, "") : "")
       : value.replace(/^[{]|[}]$/g, "");
+  }
+  // A line's name: a word stands for itself, a number needs its key.
+  function named(path, value) {
+    const text = setting(value);
+    return /^[A-Za-z]/.test(text) && text !== "true" && text !== "false"
+      ? text
+      : axis(path) + " " + text;
   }
   const units = [
     ["_ms", milliseconds],
@@ -56,10 +66,11 @@ const words = (() => {
   function cell(column, value) {
     if (value === null || value === undefined) return "";
     if (typeof value === "string") return value;
-    if (column.startsWith("num_")) return value.toLocaleString("en-US");
+    if (column.startsWith("num_"))
+      return Number.isInteger(value) ? value.toLocaleString("en-US") : significant(value);
     for (const [ending, show] of units) if (column.endsWith(ending)) return show(value);
     if (/waste|fragmentation|_of_|attainment/.test(column)) return percent(value);
     return significant(value);
   }
-  return {TIE, significant, percent, times, milliseconds, seconds, bytes, axis, setting, cell};
+  return {TIE, significant, percent, times, milliseconds, seconds, bytes, axis, setting, named, cell};
 })();

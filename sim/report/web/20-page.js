@@ -1,7 +1,13 @@
 // The data, elements of the page, and its colours.
 const data = JSON.parse(document.getElementById("data").textContent);
-const points = data.points;
-const point_count = (points.request_throughput || []).length;
+const point_count = data.count;
+// A column that is the same everywhere comes as that one value.
+const points = Object.fromEntries(
+  Object.entries(data.points).map(([name, values]) => [
+    name,
+    Array.isArray(values) ? values : Array(point_count).fill(values),
+  ]),
+);
 
 function element(kind, properties = {}, ...children) {
   const made = document.createElement(kind);

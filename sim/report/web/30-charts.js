@@ -31,7 +31,7 @@ function line_chart(parent, options) {
     stroke: line.colour || line_colour(i),
     width: 2,
     dash: line.dash || [],
-    points: {show: options.points !== false, size: 7, fill: line.colour || line_colour(i)},
+    points: {show: options.points !== false, size: line.point_size || 7, fill: line.colour || line_colour(i)},
     fill: line.fill,
     paths: line.paths,
     spanGaps: true,

@@ -1,86 +1,27 @@
-// What the points of a sweep say together.
-const sweep = (() => {
-  if (data.kind !== "sweep") return null;
-  const numeric = data.axes.map(
-    (axis) =>
-      new Set(points[axis]).size > 1 &&
-      points[axis].every(
-        (value) => value !== "" && isFinite(parseFloat(value)) && /^[-0-9.]/.test(value),
-      ),
-  );
-  const distinct = data.axes.map((axis) => new Set(points[axis]).size);
-  // The axis with the most numbers goes across; without numbers, the one with the most values.
-  let across = -1;
-  data.axes.forEach((axis, i) => {
-    if (numeric[i] && (across < 0 || distinct[i] > distinct[across])) across = i;
-  });
-  if (across < 0) across = distinct.indexOf(Math.max(...distinct));
-  const x_axis = data.axes[across];
-  const positions = [...new Set(points[x_axis])];
-  if (numeric[across]) positions.sort((a, b) => parseFloat(a) - parseFloat(b));
-  const others = data.axes.filter((axis, i) => i !== across && distinct[i] > 1);
-  const name_of = (i) => others.map((axis) => words.setting(points[axis][i])).join(", ");
-  const lines = new Map();
-  for (let i = 0; i < point_count; ++i) {
-    if (points.request_throughput[i] === null) continue;
-    const name = name_of(i);
-    if (!lines.has(name)) lines.set(name, Array(positions.length).fill(null));
-    lines.get(name)[positions.indexOf(points[x_axis][i])] = i;
-  }
-  const peak = (rows) =>
-    Math.max(...rows.map((i) => (i === null ? 0 : points.request_throughput[i])));
-  const ranked = [...lines].sort((a, b) => peak(b[1]) - peak(a[1]));
-  const shown = new Set(ranked.slice(0, 8).map(([name]) => name));
-  const drawn = [...lines].filter(([name]) => shown.has(name));
-  function best_row() {
-    let best = null;
-    for (let i = 0; i < point_count; ++i)
-      if (
-        points.request_throughput[i] !== null &&
-        (best === null || points.request_throughput[i] > points.request_throughput[best])
-      )
-        best = i;
-    return best;
-  }
-  function label(i) {
-    return (
-      data.axes
-        .filter((axis, k) => distinct[k] > 1)
-        .map((axis) => words.axis(axis) + " " + words.setting(points[axis][i]))
-        .join(", ") || "point " + points.point[i]
-    );
-  }
-  return {
-    x_axis,
-    positions,
-    lines: drawn,
-    all_lines: lines,
-    best: best_row(),
-    label,
-    left_out: lines.size - drawn.length,
-  };
-})();
+// What the settings of a sweep say together.
+let view = settings ? make_view() : null;
 
-function sweep_series(column, dashes = 0) {
-  return sweep.lines.map(([name, rows], k) => ({
+function view_series(column, dashes = 0) {
+  const values = settings.column(column);
+  return view.shown.map(([name, line], k) => ({
     label: name || words.axis(column),
-    values: rows.map((i) => (i === null ? null : points[column][i])),
+    values: line.map((s) => (s === null ? null : values[s])),
     colour: line_colour(k),
     dash: DASHES[dashes],
   }));
 }
 function across_options() {
   return {
-    x: sweep.positions.map((value, i) => i),
-    x_label: words.axis(sweep.x_axis),
+    x: view.positions.map((value, i) => i),
+    x_label: words.axis(view.x_axis),
     x_space: 34,
     x_splits: () =>
-      sweep.positions
+      view.positions
         .map((value, i) => i)
-        .filter((value, i) => i % Math.ceil(sweep.positions.length / 10) === 0),
-    x_values: (u, splits) => splits.map((i) => shorten(words.setting(sweep.positions[i] || ""))),
-    show_x: (i) => words.setting(sweep.positions[i]),
-    x_range: () => [-0.25, sweep.positions.length - 0.75],
+        .filter((value, i) => i % Math.ceil(view.positions.length / 10) === 0),
+    x_values: (u, splits) => splits.map((i) => shorten(words.setting(view.positions[i] || ""))),
+    show_x: (i) => words.setting(view.positions[i]),
+    x_range: () => [-0.25, view.positions.length - 0.75],
   };
 }
 function shorten(text) {
@@ -88,16 +29,17 @@ function shorten(text) {
 }
 
 function throughput_title() {
-  const [first, ...rest] = [...sweep.all_lines]
-    .map(([name, rows]) => {
-      const used = rows.filter((i) => i !== null);
-      const at = used.reduce((a, b) =>
-        points.request_throughput[b] > points.request_throughput[a] ? b : a,
-      );
-      return {name, at, rate: points.request_throughput[at]};
+  const rates = settings.column("request_throughput");
+  if (view.along)
+    return `Throughput peaks at ${words.significant(rates[settings.best])} requests/s with ${label_of(settings.best)}`;
+  const [first, ...rest] = view.lines
+    .map(([name, line]) => {
+      const used = line.filter((s) => s !== null);
+      const at = used.reduce((a, b) => (rates[b] > rates[a] ? b : a));
+      return {name, at, rate: rates[at]};
     })
     .sort((a, b) => b.rate - a.rate);
-  const where = words.axis(sweep.x_axis) + " " + words.setting(points[sweep.x_axis][first.at]);
+  const where = words.axis(view.x_axis) + " " + words.setting(settings.text(view.x_axis, first.at));
   if (!rest.length)
     return `Throughput peaks at ${words.significant(first.rate)} requests/s with ${where}`;
   const last = rest[rest.length - 1];
@@ -107,11 +49,10 @@ function throughput_title() {
     ? `${first.name} serves ${words.times(first.rate / last.rate)} the requests of ${last.name} at their best`
     : `Every setting serves about ${words.significant(first.rate)} requests/s at its best`;
 }
-function range_of(column, rows) {
-  const values = rows
-    .filter((i) => i !== null && points[column][i] !== null)
-    .map((i) => points[column][i]);
-  return values.length ? [Math.min(...values), Math.max(...values)] : null;
+function range_of(column, line) {
+  const values = settings.column(column);
+  const known = line.filter((s) => s !== null && values[s] !== null).map((s) => values[s]);
+  return known.length ? [least(known), greatest(known)] : null;
 }
 function percent_range([low, high]) {
   const a = words.percent(low),
@@ -119,38 +60,82 @@ function percent_range([low, high]) {
   return a === b ? a : a.replace(words.TIE + "%", "") + "\u2013" + b;
 }
 function waste_title() {
-  const parts = [];
-  for (const [name, rows] of sweep.lines) {
-    const range = range_of("kv_waste_of_reserved", rows);
-    if (range) parts.push((name ? name + " wastes " : "") + percent_range(range));
+  const column = "kv_waste_of_reserved";
+  if (view.along || view.lines.length === 1) {
+    const range = range_of(column, view.shown.map(([, line]) => line).flat());
+    return range
+      ? percent_range(range) + " of the KV memory that requests reserve is wasted"
+      : "No KV memory is reserved";
   }
-  return parts.slice(0, 3).join("; ") + " of the KV memory it reserves";
+  const parts = [];
+  for (const [name, line] of view.lines) {
+    const range = range_of(column, line);
+    if (range) parts.push(name + " wastes " + percent_range(range));
+  }
+  const more = parts.length > 3 ? "; and so on" : "";
+  return parts.slice(0, 3).join("; ") + " of the KV memory it reserves" + more;
+}
+function view_note() {
+  const seeds = settings.num_seeds ? ` Means of ${settings.num_seeds} seeds.` : "";
+  if (!view.along) return seeds;
+  const fixed = view.fixed.map(
+    (axis) => words.axis(axis) + " " + words.setting(settings.text(axis, settings.best)),
+  );
+  return (fixed.length ? ` With ${fixed.join(", ")}, as the best setting has.` : "") + seeds;
+}
+
+// Which axis goes across, and which one the lines are of, where there is a choice.
+function view_pickers(parent) {
+  if (settings.axes.length < 2) return;
+  const pick = (id, text, axes, chosen, make) => {
+    const picker = element(
+      "select",
+      {id},
+      ...axes.map((axis) =>
+        element("option", {value: axis, textContent: words.axis(axis), selected: axis === chosen}),
+      ),
+    );
+    picker.addEventListener("change", () => {
+      view = make(picker.value);
+      draw_sweep();
+      place(id).focus();
+    });
+    return element("label", {}, text + " ", picker);
+  };
+  parent.append(
+    element(
+      "div",
+      {className: "tools view"},
+      pick("across", "Across:", settings.axes, view.x_axis, (axis) => make_view(axis, view.along)),
+      view.along
+        ? pick("along", "Lines:", view.others, view.along, (axis) => make_view(view.x_axis, axis))
+        : null,
+    ),
+  );
 }
 
 function draw_sweep() {
-  if (!sweep) return;
   const parent = place("sweep");
-  const left_out = sweep.left_out
-    ? ` The ${sweep.left_out} slowest lines are in the table only.`
-    : "";
+  forget_drawings_in(parent);
+  parent.replaceChildren();
+  view_pickers(parent);
   card(
     parent,
     throughput_title(),
-    "Finished requests a second of each point; below, how often sequences were preempted." +
-      left_out,
+    "Finished requests a second; below, how often sequences were preempted." + view_note(),
     (chart) => {
       line_chart(chart, {
         ...across_options(),
         y_label: "requests/s",
-        series: sweep_series("request_throughput"),
+        series: view_series("request_throughput"),
         height: 270,
       });
       line_chart(chart, {
         ...across_options(),
         y_label: "preemptions",
-        series: sweep_series("num_preemptions"),
+        series: view_series("num_preemptions"),
         height: 150,
-        show_value: (v) => v.toLocaleString("en-US"),
+        show_value: (v) => v.toLocaleString("en-US", {maximumFractionDigits: 1}),
       });
     },
   );
@@ -161,7 +146,7 @@ function draw_sweep() {
     "Time-weighted. Solid: of what is reserved. Dashed: of the whole KV pool.",
     (chart) => {
       const named = (column, ending, dash) =>
-        sweep_series(column, dash).map((line) => ({
+        view_series(column, dash).map((line) => ({
           ...line,
           label: (line.label.startsWith("kv_") ? "" : line.label + " ") + ending,
         }));
@@ -181,6 +166,15 @@ function draw_sweep() {
   draw_classes_card(parent);
 }
 
+// The settings that no line goes through, as many as can be told apart.
+function other_settings() {
+  if (!view.along) return [];
+  const on_lines = new Set(view.shown.map(([, line]) => line).flat());
+  const others = [...settings.rows.keys()].filter((s) => !on_lines.has(s));
+  const step = Math.ceil(others.length / 2000);
+  return others.filter((s, i) => i % step === 0);
+}
+
 // Throughput against a latency that the reader picks.
 function draw_latency_card(parent) {
   const measures = {
@@ -192,10 +186,12 @@ function draw_latency_card(parent) {
     p99_e2el_ms: "p99 E2EL",
   };
   let chosen = "p99_ttft_ms";
-  const made = card(
+  const others = other_settings();
+  const which = others.length ? "Grey: the other settings. To" : "Each dot is a setting; to";
+  card(
     parent,
     "What throughput costs in latency",
-    "Each dot is a point of the sweep; to the right and down is better.",
+    `${which} the right and down is better.`,
     (chart) => {
       const picker = element(
         "select",
@@ -210,68 +206,84 @@ function draw_latency_card(parent) {
         chart.querySelector("select").focus();
       });
       chart.append(element("div", {className: "tools"}, element("label", {}, "Latency: ", picker)));
-      const dots = [];
-      sweep.lines.forEach(([name, rows], k) =>
-        rows.forEach((i) => {
-          if (i !== null && points[chosen] && points[chosen][i] !== null)
-            dots.push([points.request_throughput[i], k, points[chosen][i] / 1000, i]);
-        }),
-      );
-      dots.sort((a, b) => a[0] - b[0]);
-      const series = sweep.lines.map(([name], k) => ({
-        label: name || measures[chosen],
-        values: dots.map((dot) => (dot[1] === k ? dot[2] : null)),
-      }));
-      const highest = Math.max(0, ...dots.map((dot) => dot[2])),
-        lowest = Math.min(Infinity, ...dots.map((dot) => dot[2]));
-      const log = highest > 30 * lowest;
-      line_chart(chart, {
-        x: dots.map((dot) => dot[0]),
-        x_label: "requests/s",
-        y_label: measures[chosen] + " (s)",
-        series,
-        height: 330,
-        y_log: log,
-        y_range: log ? (u, low, high) => [low / 1.5, high * 1.5] : undefined,
-        y_values: log
-          ? (u, splits) =>
-              splits.map((v) =>
-                v !== null && Math.abs(Math.log10(v) % 1) < 1e-6
-                  ? String(Number(v.toPrecision(1)))
-                  : "",
-              )
-          : undefined,
-        show_value: words.seconds,
-        x_range: (u, low, high) => [0, high * 1.06],
-      });
+      line_chart(chart, latency_options(measures, chosen, others));
     },
   );
-  return made;
+}
+function latency_options(measures, chosen, others) {
+  const rates = settings.column("request_throughput"),
+    latencies = settings.column(chosen);
+  const dots = [];
+  const add = (s, k) => {
+    if (s !== null && rates[s] !== null && latencies[s] !== null)
+      dots.push([rates[s], k, latencies[s] / 1000]);
+  };
+  others.forEach((s) => add(s, -1));
+  view.shown.forEach(([, line], k) => line.forEach((s) => add(s, k)));
+  dots.sort((a, b) => a[0] - b[0]);
+  const of = (k) => dots.map((dot) => (dot[1] === k ? dot[2] : null));
+  const series = view.shown.map(([name], k) => ({
+    label: name || measures[chosen],
+    values: of(k),
+    colour: line_colour(k),
+  }));
+  if (others.length)
+    series.unshift({
+      label: "other settings",
+      values: of(-1),
+      colour: colour("queued"),
+      paths: () => null,
+      point_size: 4,
+    });
+  const highest = greatest([0, ...dots.map((dot) => dot[2])]),
+    lowest = least(dots.map((dot) => dot[2]));
+  const log = highest > 30 * lowest;
+  return {
+    x: dots.map((dot) => dot[0]),
+    x_label: "requests/s",
+    y_label: measures[chosen] + " (s)",
+    series,
+    height: 330,
+    y_log: log,
+    y_range: log ? (u, low, high) => [low / 1.5, high * 1.5] : undefined,
+    y_values: log
+      ? (u, splits) =>
+          splits.map((v) =>
+            v !== null && Math.abs(Math.log10(v) % 1) < 1e-6 ? String(Number(v.toPrecision(1))) : "",
+          )
+      : undefined,
+    show_value: words.seconds,
+    x_range: (u, low, high) => [0, high * 1.06],
+  };
 }
 
-// The KV pool by class, a bar a point.
+// The KV pool by class, a bar a setting.
 function draw_classes_card(parent) {
   const used = KV_CLASSES.filter((name) =>
-    (points[name + "_mean_bytes"] || []).some((value) => value > 0),
+    settings.column(name + "_mean_bytes").some((value) => value > 0),
   );
   if (!used.length) return;
-  const rows = [];
-  for (const [, line] of sweep.lines) for (const i of line) if (i !== null) rows.push(i);
-  const step = Math.ceil(rows.length / 16);
-  const shown = rows.filter((row, k) => k % step === 0 || row === sweep.best);
+  const all = view.shown
+    .map(([, line]) => line)
+    .flat()
+    .filter((s) => s !== null);
+  const step = Math.ceil(all.length / 16);
+  const shown = all.filter((s, k) => k % step === 0 || s === settings.best);
+  const named = view.along ? [view.along, view.x_axis] : undefined;
   card(
     parent,
     "Where the KV memory went",
-    "Mean bytes of the KV pool over each point's run" +
-      (step > 1 ? `, every ${step}th point and the best.` : "."),
+    "Mean bytes of the KV pool over each run" +
+      (step > 1 ? `; ${shown.length} of ${all.length} settings, the best among them.` : "."),
     (chart) => {
       const stack = element("div", {className: "stack"});
-      for (const i of shown) {
-        const total = used.reduce((sum, name) => sum + (points[name + "_mean_bytes"][i] || 0), 0);
+      for (const s of shown) {
+        const of = (name) => settings.column(name + "_mean_bytes")[s] || 0;
+        const total = used.reduce((sum, name) => sum + of(name), 0);
         const track = element("div", {className: "track", role: "img"});
         const said = [];
         for (const name of used) {
-          const share = (points[name + "_mean_bytes"][i] || 0) / total;
+          const share = of(name) / total;
           if (!(share > 0.0005)) continue;
           const piece = element("span");
           piece.style.width = 100 * share + "%";
@@ -282,8 +294,9 @@ function draw_classes_card(parent) {
           piece.addEventListener("mouseleave", hide_tip);
           track.append(piece);
         }
-        track.setAttribute("aria-label", sweep.label(i) + ": " + said.join(", "));
-        stack.append(element("div", {className: "label", textContent: sweep.label(i)}), track);
+        const label = label_of(s, named) + (s === settings.best && named ? " \u2605" : "");
+        track.setAttribute("aria-label", label + ": " + said.join(", "));
+        stack.append(element("div", {className: "label", textContent: label}), track);
       }
       chart.append(stack, keys(used.map((name) => [name, LEDGER[name]])));
     },

@@ -21,10 +21,12 @@ const table_view = (() => {
     "limited_by",
     "bound",
   ];
-  const MOST_ROWS = 500;
+  const ROWS_A_PAGE = 200;
   let sorted = null,
     down = true,
-    rows_shown = MOST_ROWS;
+    page = 0,
+    wanted = "",
+    texts = null;
 
   function shown_columns() {
     const used = (name) => (points[name] || []).some((value) => value !== null && value !== 0);
@@ -35,8 +37,34 @@ const table_view = (() => {
       ...((points.reason || []).some((value) => value) && data.kind === "sweep" ? ["reason"] : []),
     ];
   }
+  // What the filter looks into: a row's point, its settings by name, its status and reason.
+  function row_text(i) {
+    if (!texts)
+      texts = Array.from({length: point_count}, (none, row) =>
+        [
+          points.point[row],
+          ...data.axes.map((axis) => words.axis(axis) + "=" + points[axis][row]),
+          points.status ? points.status[row] : "",
+          points.reason ? points.reason[row] : "",
+        ]
+          .join(" ")
+          .toLowerCase(),
+      );
+    return texts[i];
+  }
+  // "=32" is exact: "max_num_seqs=3" does not find 32.
+  function matches(text, term) {
+    for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
+      const next = text[at + term.length];
+      if (!term.includes("=") || next === undefined || next === " ") return true;
+    }
+    return false;
+  }
   function order() {
-    const rows = [...Array(point_count).keys()];
+    const terms = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...Array(point_count).keys()].filter((i) =>
+      terms.every((term) => matches(row_text(i), term)),
+    );
     if (!sorted) return rows;
     const value = (i) => {
       const raw = points[sorted][i];
@@ -49,15 +77,13 @@ const table_view = (() => {
       return (x < y ? -1 : x > y ? 1 : a - b) * (down ? -1 : 1);
     });
   }
-  function draw(parent, choose, chosen) {
-    if (data.kind !== "sweep") return;
-    const columns = shown_columns();
-    const is_word = (name) =>
-      name === "point" ||
-      name === "reason" ||
-      data.axes.includes(name) ||
-      ["limited_by", "bound"].includes(name);
-    const head = element(
+  const is_word = (name) =>
+    name === "point" ||
+    name === "reason" ||
+    data.axes.includes(name) ||
+    ["limited_by", "bound"].includes(name);
+  function head_row(columns, refill) {
+    return element(
       "tr",
       {},
       ...columns.map((name) => {
@@ -68,8 +94,9 @@ const table_view = (() => {
         button.addEventListener("click", () => {
           down = sorted === name ? !down : true;
           sorted = name;
-          draw(parent, choose, chosen);
-          [...parent.querySelectorAll("th button")][columns.indexOf(name)].focus();
+          page = 0;
+          refill();
+          [...place("table").querySelectorAll("th button")][columns.indexOf(name)].focus();
         });
         return element(
           "th",
@@ -82,61 +109,115 @@ const table_view = (() => {
         );
       }),
     );
-    const has_run = new Set(data.runs.map((run) => run.id));
-    const body = order()
-      .slice(0, rows_shown)
-      .map((i) => {
-        const id = points.point[i];
-        const row = element(
-          "tr",
-          {className: (i === sweep.best ? "best " : "") + (id === chosen ? "chosen" : "")},
-          ...columns.map((name) => {
-            const value = points[name] ? points[name][i] : null;
-            const text = data.axes.includes(name) ? words.setting(value) : words.cell(name, value);
-            return element("td", {
-              className: is_word(name) ? "word" : "",
-              textContent: text,
-              title: is_word(name) ? String(value) : "",
-            });
-          }),
-        );
-        if (has_run.has(id)) {
-          row.dataset.run = id;
-          row.addEventListener("click", () => choose(id));
-        }
-        return row;
+  }
+  function body_row(i, columns, choose, chosen, with_run) {
+    const id = points.point[i];
+    const row = element(
+      "tr",
+      {className: (i === best_point ? "best " : "") + (id === chosen ? "chosen" : "")},
+      ...columns.map((name) => {
+        const value = points[name] ? points[name][i] : null;
+        const text = data.axes.includes(name) ? words.setting(value) : words.cell(name, value);
+        return element("td", {
+          className: is_word(name) ? "word" : "",
+          textContent: text,
+          title: is_word(name) && value !== null ? String(value) : "",
+        });
+      }),
+    );
+    if (with_run.has(id)) {
+      row.dataset.run = id;
+      row.addEventListener("click", () => choose(id));
+    }
+    return row;
+  }
+  function turn_pages(found, refill) {
+    const last = Math.ceil(found / ROWS_A_PAGE) - 1;
+    if (last < 1) return [];
+    const button = (text, to) => {
+      const made = element("button", {type: "button", textContent: text, disabled: to === page});
+      made.addEventListener("click", () => {
+        page = to;
+        refill();
+        const same = [...place("table").querySelectorAll(".pages button")];
+        (same.find((one) => one.textContent === text && !one.disabled) || same[0]).focus();
       });
-    const more =
-      point_count > rows_shown
-        ? element("button", {
-            type: "button",
-            textContent: `Show all ${point_count.toLocaleString("en-US")} rows`,
-          })
-        : null;
-    if (more)
-      more.addEventListener("click", () => {
-        rows_shown = point_count;
-        draw(parent, choose, chosen);
-      });
-    parent.replaceChildren(
+      return made;
+    };
+    const from = page * ROWS_A_PAGE;
+    const count = (n) => n.toLocaleString("en-US");
+    return [
+      button("First", 0),
+      button("Back", Math.max(0, page - 1)),
+      element("span", {
+        className: "caption",
+        textContent: `${count(from + 1)}\u2013${count(Math.min(found, from + ROWS_A_PAGE))} of ${count(found)}`,
+      }),
+      button("Next", Math.min(last, page + 1)),
+      button("Last", last),
+    ];
+  }
+  const best_point = (() => {
+    let best = null;
+    const rates = points.request_throughput || [];
+    for (let i = 0; i < point_count; ++i)
+      if (rates[i] !== null && (best === null || rates[i] > rates[best])) best = i;
+    return best;
+  })();
+  let refill = null;
+  function draw(parent, choose, chosen) {
+    if (data.kind !== "sweep") return;
+    const first_time = !refill;
+    const with_run = new Set(data.runs.map((run) => run.id));
+    refill = () => {
+      const rows = order();
+      const columns = shown_columns();
+      const scroll = parent.querySelector(".scroll");
+      const left = scroll.scrollLeft;
+      scroll.replaceChildren(
+        element(
+          "table",
+          {className: "runs"},
+          element("thead", {}, head_row(columns, refill)),
+          element(
+            "tbody",
+            {},
+            ...rows
+              .slice(page * ROWS_A_PAGE, (page + 1) * ROWS_A_PAGE)
+              .map((i) => body_row(i, columns, choose, chosen, with_run)),
+          ),
+        ),
+      );
+      scroll.scrollLeft = left;
+      parent.querySelector(".pages").replaceChildren(...turn_pages(rows.length, refill));
+    };
+    if (first_time) parent.replaceChildren(...skeleton());
+    refill();
+  }
+  function skeleton() {
+    const filter = element("input", {
+      type: "search",
+      id: "filter",
+      placeholder: data.axes.length ? words.axis(data.axes[0]) + "=" + points[data.axes[0]][0] : "",
+    });
+    filter.addEventListener("input", () => {
+      wanted = filter.value;
+      page = 0;
+      refill();
+    });
+    return [
       element("h2", {textContent: `All ${point_count.toLocaleString("en-US")} points`}),
       element("p", {
         className: "caption",
         textContent:
-          "\u2605 most requests a second. A column's name sorts; a row shows that run above.",
+          "\u2605 most requests a second. A column's name sorts; a row with a run shows it above.",
       }),
-      element(
-        "div",
-        {className: "scroll", tabIndex: 0, role: "region", ariaLabel: "All points"},
-        element(
-          "table",
-          {className: "runs"},
-          element("thead", {}, head),
-          element("tbody", {}, ...body),
-        ),
-      ),
-      ...(more ? [element("div", {className: "tools"}, more)] : []),
-    );
+      ...(point_count > 20
+        ? [element("div", {className: "tools"}, element("label", {}, "Filter: ", filter))]
+        : []),
+      element("div", {className: "scroll", tabIndex: 0, role: "region", ariaLabel: "All points"}),
+      element("div", {className: "tools pages", role: "group", ariaLabel: "Pages of the table"}),
+    ];
   }
   function sources(parent, run) {
     parent.replaceChildren();
@@ -155,5 +236,5 @@ const table_view = (() => {
         );
     }
   }
-  return {draw, sources};
+  return {draw, sources, best_point};
 })();

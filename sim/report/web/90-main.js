@@ -28,13 +28,19 @@ function card_number(name, value, note) {
   );
 }
 
-function findings(row) {
-  const at = (name) => (points[name] ? points[name][row] : null);
+// A number of what the page is about: the best setting of a sweep, or the run.
+function headline(name) {
+  if (settings) return settings.column(name)[settings.best];
+  return points[name] ? points[name][0] : null;
+}
+
+function findings() {
+  const at = headline;
   const said = [];
-  if (sweep) {
+  if (settings) {
     said.push(throughput_title() + ".");
     said.push(
-      `Best: ${sweep.label(row)}, with ${words.significant(at("request_throughput"))} requests/s, p99 TTFT ${at("p99_ttft_ms") === null ? "none" : words.milliseconds(at("p99_ttft_ms"))}, p99 TPOT ${at("p99_tpot_ms") === null ? "none" : words.milliseconds(at("p99_tpot_ms"))}. ${waste_title().replace(/^./, (c) => c.toUpperCase())}.`,
+      `Best: ${label_of(settings.best)}, with ${words.significant(at("request_throughput"))} requests/s, p99 TTFT ${at("p99_ttft_ms") === null ? "none" : words.milliseconds(at("p99_ttft_ms"))}, p99 TPOT ${at("p99_tpot_ms") === null ? "none" : words.milliseconds(at("p99_tpot_ms"))}. ${waste_title().replace(/^./, (c) => c.toUpperCase())}.`,
     );
     const failed = (points.status || []).filter((status) => status !== "done").length;
     if (failed) said.push(`${failed} of ${point_count} points failed; the table says why.`);
@@ -67,13 +73,13 @@ function findings(row) {
   return said;
 }
 
-function draw_numbers(row) {
-  const at = (name) => (points[name] ? points[name][row] : null);
+function draw_numbers() {
+  const at = headline;
   const shown = (name, column, note) =>
     at(column) === null ? null : card_number(name, words.cell(column, at(column)), note);
   place("numbers").replaceChildren(
     ...[
-      shown("Requests/s", "request_throughput", sweep ? "of the best point" : ""),
+      shown("Requests/s", "request_throughput", settings ? "of the best setting" : ""),
       shown("Output tokens/s", "output_throughput"),
       shown(
         "Median TTFT",
@@ -113,6 +119,11 @@ function draw_subtitle() {
     `Made by tessera ${data.version} from the files of this ${data.kind}. Everything on this page is in them.`;
 }
 
+function point_label(i) {
+  const varying = data.axes.filter((axis) => new Set(points[axis]).size > 1);
+  return varying.map((axis) => words.axis(axis) + " " + words.setting(points[axis][i])).join(", ");
+}
+
 function start() {
   const saved = matchMedia("(prefers-color-scheme: dark)");
   const theme = place("theme");
@@ -128,18 +139,25 @@ function start() {
   saved.addEventListener("change", (event) => paint(event.matches));
 
   draw_subtitle();
-  const row = sweep ? sweep.best : 0;
-  if (row === null || !point_count) {
+  const nothing = !point_count || (settings && settings.best === null);
+  if (nothing) {
     place("finding").append(element("p", {textContent: "No point of this sweep has finished."}));
   } else {
-    place("finding").append(...findings(row).map((text) => element("p", {textContent: text})));
-    draw_numbers(row);
-    draw_sweep();
+    place("finding").append(...findings().map((text) => element("p", {textContent: text})));
+    draw_numbers();
+    if (settings) draw_sweep();
   }
-  draw_runs(row);
+  draw_runs();
 }
 
-function draw_runs(row) {
+// The run to show first: one of the best setting, else of the best point, else any.
+function first_run() {
+  if (!settings || settings.best === null) return data.runs[0].id;
+  const wanted = [...settings.rows[settings.best], table_view.best_point].map((i) => points.point[i]);
+  return (data.runs.find((run) => wanted.includes(run.id)) || data.runs[0]).id;
+}
+
+function draw_runs() {
   const parent = place("detail"),
     table = place("table"),
     sources = place("sources");
@@ -161,7 +179,7 @@ function draw_runs(row) {
     table_view.draw(table, choose, null);
     return;
   }
-  if (sweep && runs.length > 1) {
+  if (settings && runs.length > 1) {
     const row_of = new Map(points.point.map((id, i) => [id, i]));
     picker = element(
       "select",
@@ -169,7 +187,7 @@ function draw_runs(row) {
       ...runs.map((run) =>
         element("option", {
           value: run.id,
-          textContent: run.id + ": " + sweep.label(row_of.get(run.id)),
+          textContent: run.id + ": " + point_label(row_of.get(run.id)),
         }),
       ),
     );
@@ -186,7 +204,7 @@ function draw_runs(row) {
     );
   }
   parent.append(body);
-  show(sweep && row !== null ? points.point[row] : runs[0].id);
+  show(first_run());
 }
 
 start();
