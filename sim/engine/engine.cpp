@@ -64,6 +64,22 @@ std::int64_t profile_sequences(const Scenario& scenario) {
   return std::min(traits_of(scenario.engine.policy).max_num_seqs, profile_tokens(scenario).count());
 }
 
+StepWorkspace step_workspace(const Scenario& scenario) {
+  const MemorySpec& memory = scenario.engine.memory;
+  const bool runs_model_code = traits_of(scenario.engine.kv_cache).runs_model_code;
+  const WorkspaceForm form = runs_model_code ? WorkspaceForm::hugging_face : WorkspaceForm::serving;
+  return {.form = memory.workspace.value_or(form),
+          .cublas = scenario.hardware.gpu.cublas_workspace,
+          .attention_scratch = memory.attention_scratch};
+}
+
+Bytes graphs_a_layer(const Scenario& scenario) {
+  const auto& graphs = scenario.engine.overheads.cuda_graphs;
+  const bool captures = graphs && step_workspace(scenario).form == WorkspaceForm::serving;
+  return captures ? graphs->bytes_a_layer(traits_of(scenario.engine.policy).max_num_seqs)
+                  : Bytes{0};
+}
+
 Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder,
                Advance advance)
     : id_(id),
@@ -72,7 +88,9 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       plan_(plan),
       device_kv_(plan),
       max_model_len_(scenario.max_model_len()),
+      step_workspace_(step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
+      known_workspaces_(plan.devices.size()),
       kv_(make_kv_cache(scenario, plan.lead_plan())),
       policy_(make_policy(scenario.engine.policy, policy_context())),
       pipeline_(id, scenario),
@@ -81,7 +99,8 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       splits_groups_(traits_of(scenario.engine.policy).splits_groups),
       wants_request_kv_(recorder.wants_request_kv()),
       bytes_per_token_(lead_kv_bytes_per_token(scenario)),
-      jumps_(advance == Advance::span) {
+      jumps_(advance == Advance::span),
+      context_price_(pipeline_.per_context_token().value_or(StepTime{})) {
   report_usage(SimTime{});
 }
 
@@ -444,11 +463,20 @@ void Engine::report_request_kv(const Sequence& sequence, const SequenceKvUsage& 
 }
 
 // Of the oldest batch, which is furthest through the stages.
-Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
+Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
+  KnownWorkspace& known = known_workspaces_[device];
+  if (known.tokens != tokens || known.sequences != sequences) {
+    known = {tokens, sequences, workspace_of(tokens, sequences, device)};
+  }
+  return known.bytes;
+}
+
+Bytes Engine::workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const {
   const Shard shard = shard_of_device(plan_.degrees, static_cast<std::int64_t>(device));
-  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard,
+                                  step_workspace_),
                   plan_.devices[device].workspace);
 }
 
@@ -475,7 +503,7 @@ void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
   recorder_.on_usage(record);
 }
 
-DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) const {
+DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) {
   const MemoryPlan& plan = plan_.devices[device];
   DeviceLedger ledger;
   ledger.capacity = plan.capacity;
@@ -483,6 +511,7 @@ DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) const {
   ledger.weights = plan.weights;
   ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
   ledger.workspace_idle = plan.workspace - ledger.workspace_used;
+  ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = device_kv_.of_device(kv, device);
   return ledger;

@@ -88,8 +88,15 @@ class Engine final : public ServingEngine {
   void report_request_kv(const Sequence& sequence, const SequenceKvUsage& usage, SimTime now);
   void report_usage(SimTime now);
   void report_device(std::size_t device, const KvUsage& kv, SimTime now);
-  [[nodiscard]] DeviceLedger ledger_of(std::size_t device, const KvUsage& kv) const;
-  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device) const;
+  [[nodiscard]] DeviceLedger ledger_of(std::size_t device, const KvUsage& kv);
+  // The workspace of a device's last step: most are like the one before.
+  struct KnownWorkspace {
+    Tokens tokens{-1};
+    std::int64_t sequences = 0;
+    Bytes bytes{0};
+  };
+  [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device);
+  [[nodiscard]] Bytes workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const;
 
   // Jumps: sim/engine/jump.cpp.
   [[nodiscard]] bool jump(SimTime now, SimTime horizon);
@@ -104,7 +111,9 @@ class Engine final : public ServingEngine {
   EnginePlan plan_;
   DeviceKv device_kv_;
   Tokens max_model_len_;
+  StepWorkspace step_workspace_;
   Tokens profile_tokens_;
+  std::vector<KnownWorkspace> known_workspaces_;  // by device
   std::unique_ptr<KvCache> kv_;
   std::unique_ptr<BatchPolicy> policy_;
   Pipeline pipeline_;
@@ -125,7 +134,8 @@ class Engine final : public ServingEngine {
 
   Bytes bytes_per_token_;
   bool jumps_;
-  Jump jump_;  // that the batch in flight makes
+  StepTime context_price_;  // if it jumps
+  Jump jump_;               // that the batch in flight makes
 };
 
 // What an engine's KV manager is built on.
@@ -137,5 +147,9 @@ class Engine final : public ServingEngine {
 // The new tokens and sequences of the largest step that the engine's memory is laid out for.
 [[nodiscard]] Tokens profile_tokens(const Scenario& scenario);
 [[nodiscard]] std::int64_t profile_sequences(const Scenario& scenario);
+
+// Whose tensors its steps make, and the CUDA graphs that it captures for each layer.
+[[nodiscard]] StepWorkspace step_workspace(const Scenario& scenario);
+[[nodiscard]] Bytes graphs_a_layer(const Scenario& scenario);
 
 }  // namespace tessera

@@ -13,6 +13,8 @@
 namespace tessera {
 namespace {
 
+constexpr StepTime no_price;
+
 // Whether the step computes one token of each running sequence, each a request by itself, decides
 // nothing else, and gives the GPU no work of another size in every step.
 bool only_decodes(const Step& step, const StepShape& shape, std::int64_t running) {
@@ -128,18 +130,19 @@ std::int64_t Engine::steps_to_jump(SimTime now, SimTime horizon) {
 bool Engine::set_pace() {
   const StepRecord& record = in_flight_.front().record;
   const std::int64_t first = picoseconds(record.time);
-  jump_.price = *pipeline_.per_context_token();
+  jump_.price = &context_price_;
   if (jump_.outlook.more_cells_scanned != Tokens{0}) {
     StepShape next = record.shape;
     next.decode_context += Tokens{next.decode_sequences};
     next.work.cells_scanned += jump_.outlook.more_cells_scanned;
     const StepTime time = pipeline_.time(next);
-    jump_.price = time == record.time ? StepTime{} : jump_.price;
-    if (picoseconds(time) != first + picoseconds(jump_.price) * next.decode_sequences) {
+    jump_.price = time == record.time ? &no_price : jump_.price;
+    if (picoseconds(time) != first + picoseconds(*jump_.price) * next.decode_sequences) {
       return false;
     }
   }
-  jump_.durations = DurationSeries(first, picoseconds(jump_.price) * record.shape.decode_sequences);
+  jump_.durations =
+      DurationSeries(first, picoseconds(*jump_.price) * record.shape.decode_sequences);
   return first > 0 && first < DurationSeries::longest_term;
 }
 
@@ -188,7 +191,7 @@ void Engine::record_jump() {
   span.end = first.end;
   span.durations = jump_.durations;
   span.common = &first.time;
-  span.context_price = &jump_.price;
+  span.context_price = jump_.price;
   span.shape = shape;
   span.queues = jump_.queues;
   span.continuing = shape.sampled_sequences;

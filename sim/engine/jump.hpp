@@ -18,7 +18,7 @@ namespace tessera {
 struct Jump {
   std::int64_t steps = 0;  // after the one that was decided; 0: no jump
   DurationSeries durations;
-  StepTime price;  // of a token of context, or nothing where other cells make up for it
+  const StepTime* price = nullptr;  // of a token of context, or no price where other cells make up
   QueueSizes queues;
   DeviceLedger ledger;  // of the first step
   std::vector<SequenceId> batch;

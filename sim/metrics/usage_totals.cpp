@@ -74,14 +74,8 @@ Int128 UsageTotals::engine_time() const {
 UsageTotals::Device& UsageTotals::device_at(EngineId engine, std::int64_t device, SimTime time) {
   for (Device& known : current_) {
     if (known.engine == engine && known.device == device) {
-      TESSERA_INVARIANT(time >= known.since, "the records of a device are in order of time");
-      const Int128 passed = (time - known.since).picoseconds();
-      if (passed > 0) {
-        accumulate(known.ledger, passed);
-        if (device == 0) {
-          accumulate_queues(known.queues, passed);
-        }
-        known.since = time;
+      if (known.since != time) {
+        accumulate(known, time);
       }
       return known;
     }
@@ -91,6 +85,16 @@ UsageTotals::Device& UsageTotals::device_at(EngineId engine, std::int64_t device
   fresh.device = device;
   fresh.since = time;
   return fresh;
+}
+
+void UsageTotals::accumulate(Device& device, SimTime time) {
+  TESSERA_INVARIANT(time >= device.since, "the records of a device are in order of time");
+  const Int128 passed = (time - device.since).picoseconds();
+  accumulate(device.ledger, passed);
+  if (device.device == 0) {
+    accumulate_queues(device.queues, passed);
+  }
+  device.since = time;
 }
 
 void UsageTotals::change_reserved(Device& device, Bytes reserved) {
