@@ -128,9 +128,7 @@ std::string set_vllm_v0(Scenario& scenario, const json::object& config, PagedKvS
   if (!version) {
     return "the engine '" + text(config, "engine") + "'";
   }
-  if (flag(config, "prefix_caching")) {
-    return "prefix caching of vLLM v0";
-  }
+  paged.prefix_caching = flag(config, "prefix_caching");
   const bool chunked = flag(config, "chunked_prefill");
   const bool by_priority = text(config, "policy") == "priority";
   if (*version != VllmV0Version::v0_6 && (chunked || by_priority)) {
@@ -141,6 +139,11 @@ std::string set_vllm_v0(Scenario& scenario, const json::object& config, PagedKvS
   const bool swaps = config.contains("preemption_mode") &&
                      config.at("preemption_mode").is_string() &&
                      text(config, "preemption_mode") == "swap";
+  if (paged.prefix_caching && (swaps || chunked || *version != VllmV0Version::v0_6)) {
+    return "prefix caching of vLLM v0 with swapping, in chunks, or before v0.6";
+  }
+  // This clock counts what is cached as if it were computed.
+  std::get<AffineCostSpec>(scenario.cost).per_cached_token = Duration::microseconds(100);
   paged.watermark = number_or(config, "watermark", 0.01);
   scenario.engine.memory.swap_space =
       Bytes{number_or(config, "num_cpu_blocks", std::int64_t{0}) * integer(config, "block_size")} *
