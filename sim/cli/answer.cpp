@@ -270,6 +270,9 @@ std::string memory_opening(const Scenario& scenario, const NodeRecord& node) {
   text += "Model weights take " + human_bytes(plan.weights) + "; workspace takes " +
           human_bytes(plan.workspace) + "; driver and context take " + human_bytes(plan.driver) +
           "\n";
+  if (plan.graphs > Bytes{0}) {
+    text += "CUDA graphs take " + human_bytes(plan.graphs) + ", beside the engine's share\n";
+  }
   text += "Available KV cache memory: " + human_bytes(plan.pool) + "\n";
   if (traits_of(scenario.engine.kv_cache).keeps_nothing) {
     return text + "No KV cache: every step computes its sequences from the start\n";

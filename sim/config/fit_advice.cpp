@@ -91,15 +91,23 @@ void advise_share(const Scenario& scenario, std::vector<std::string>& advice) {
   }
 }
 
-void advise_pool(const Scenario& scenario, std::vector<std::string>& advice) {
-  Scenario changed = scenario;
-  auto* paged = std::get_if<PagedKvSpec>(&changed.engine.kv_cache);
-  if (paged != nullptr && paged->num_blocks) {
-    paged->num_blocks.reset();
+template <class Named>
+void advise_pool_of(Named& spec, const Scenario& changed, std::vector<std::string>& advice) {
+  if constexpr (requires { Named::pool_key; }) {
+    if (!spec.fixed_pool()) {
+      return;
+    }
+    spec.size_from_memory();
     if (fits(changed)) {
-      advice.emplace_back("a smaller engine.kv_cache.num_blocks, or null to size it");
+      advice.push_back("a smaller engine.kv_cache." + std::string(Named::pool_key) +
+                       ", or null to size it");
     }
   }
+}
+
+void advise_pool(const Scenario& scenario, std::vector<std::string>& advice) {
+  Scenario changed = scenario;
+  std::visit([&](auto& spec) { advise_pool_of(spec, changed, advice); }, changed.engine.kv_cache);
 }
 
 // "the t4", or which of those that share the model.
@@ -123,7 +131,30 @@ std::string in_gib(Bytes bytes) {
   return text;
 }
 
+namespace {
+
+// CUDA graphs are captured when the KV pool has been taken.
+std::string graph_advice(const Scenario& scenario, const DoesNotFit& fault) {
+  const MemoryPlan& plan = fault.plan;
+  const double utilization = scenario.engine.memory.utilization;
+  const double most =
+      1.0 - static_cast<double>(plan.graphs.count()) / static_cast<double>(plan.capacity.count());
+  const double lower = std::floor(std::min(most, utilization) * 100.0) / 100.0;
+  return "the CUDA graphs do not fit beside " + text_of(utilization) + " x " +
+         in_gib(plan.capacity) + " of " + device_text(scenario, fault.device) +
+         ": they are captured after the KV pool and take " + std::to_string(plan.graphs.count()) +
+         " bytes (" + in_gib(plan.graphs) + "), of which " + std::to_string(fault.missing.count()) +
+         " are missing; what would help: engine.memory.utilization: " + text_of(lower) +
+         ", or a smaller engine.policy.max_num_seqs, or engine.overheads: vllm_eager, which "
+         "captures none";
+}
+
+}  // namespace
+
 std::string fit_advice(const Scenario& scenario, const DoesNotFit& fault) {
+  if (fault.shortage == Shortage::beside_share) {
+    return graph_advice(scenario, fault);
+  }
   const MemoryPlan& plan = fault.plan;
   std::vector<std::string> advice;
   advise_weights(scenario, advice);

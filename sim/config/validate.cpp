@@ -243,19 +243,29 @@ void Rules::check_context() {
             (learned ? "has learned" : "was trained for (model.positions)"));
 }
 
+// The key that gives the pool its size; empty where none does.
+template <class Named>
+std::string_view key_of_fixed_pool(const Named& spec) {
+  if constexpr (requires { Named::pool_key; }) {
+    return spec.fixed_pool() ? Named::pool_key : std::string_view();
+  } else {
+    return {};
+  }
+}
+
 void Rules::check_pool_in_bytes() {
   const std::optional<Bytes> pool = scenario_.engine.memory.kv_cache_memory;
   if (!pool ||
       !sound({"engine.kv_cache", "engine.memory", "engine.parallel", "model", "precision"})) {
     return;
   }
-  const auto [smallest, fixed] = std::visit(
-      [](const auto& named) { return std::pair(named.smallest_pool(), named.fixed_pool()); },
+  const auto [smallest, fixed_by] = std::visit(
+      [](const auto& named) { return std::pair(named.smallest_pool(), key_of_fixed_pool(named)); },
       scenario_.engine.kv_cache);
   const Bytes least = lead_kv_bytes_per_token(scenario_) * smallest.count();
-  if (fixed) {
-    fault("engine.memory.kv_cache_memory",
-          "the pool has its size from engine.kv_cache.num_blocks; give one of the two");
+  if (!fixed_by.empty()) {
+    fault("engine.memory.kv_cache_memory", "the pool has its size from engine.kv_cache." +
+                                               std::string(fixed_by) + "; give one of the two");
   } else if (*pool < least) {
     fault("engine.memory.kv_cache_memory", "the least that this manager shares out takes " +
                                                std::to_string(least.count()) + " bytes, got " +

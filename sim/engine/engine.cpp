@@ -64,21 +64,43 @@ std::int64_t profile_sequences(const Scenario& scenario) {
   return std::min(traits_of(scenario.engine.policy).max_num_seqs, profile_tokens(scenario).count());
 }
 
-Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder)
+StepWorkspace step_workspace(const Scenario& scenario) {
+  const MemorySpec& memory = scenario.engine.memory;
+  const bool runs_model_code = traits_of(scenario.engine.kv_cache).runs_model_code;
+  const WorkspaceForm form = runs_model_code ? WorkspaceForm::hugging_face : WorkspaceForm::serving;
+  return {.form = memory.workspace.value_or(form),
+          .cublas = scenario.hardware.gpu.cublas_workspace,
+          .attention_scratch = memory.attention_scratch};
+}
+
+Bytes graphs_a_layer(const Scenario& scenario) {
+  const auto& graphs = scenario.engine.overheads.cuda_graphs;
+  const bool captures = graphs && step_workspace(scenario).form == WorkspaceForm::serving;
+  return captures ? graphs->bytes_a_layer(traits_of(scenario.engine.policy).max_num_seqs)
+                  : Bytes{0};
+}
+
+Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder,
+               Advance advance)
     : id_(id),
       scenario_(scenario),
       recorder_(recorder),
       plan_(plan),
       device_kv_(plan),
       max_model_len_(scenario.max_model_len()),
+      step_workspace_(step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
+      known_workspaces_(plan.devices.size()),
       kv_(make_kv_cache(scenario, plan.lead_plan())),
       policy_(make_policy(scenario.engine.policy, policy_context())),
       pipeline_(id, scenario),
       beams_(scenario.seed),
       batches_in_flight_(batches_in_flight(scenario)),
       splits_groups_(traits_of(scenario.engine.policy).splits_groups),
-      wants_request_kv_(recorder.wants_request_kv()) {
+      wants_request_kv_(recorder.wants_request_kv()),
+      bytes_per_token_(lead_kv_bytes_per_token(scenario)),
+      jumps_(advance == Advance::span),
+      context_price_(pipeline_.per_context_token().value_or(StepTime{})) {
   report_usage(SimTime{});
 }
 
@@ -150,12 +172,14 @@ bool Engine::take_in(Sequence& sequence, const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now, SimTime /*horizon*/) {
+void Engine::schedule(SimTime now, SimTime horizon) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
   kv_->set_head_of_queue(head == nullptr ? std::nullopt : std::optional(head->kv));
-  report_usage(now);
+  if (!jumps_ || !jump(now, horizon)) {
+    report_usage(now);
+  }
 }
 
 // Returns whether there was anything to compute.
@@ -244,6 +268,9 @@ Duration Engine::time_of_prefills(const Batch& batch) {
 
 void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
   TESSERA_INVARIANT(busy() && busy_until() == now, "a step ends when its time is over");
+  if (jump_.steps > 0) {
+    land();
+  }
   const Batch& ended = in_flight_.front();
   phases_.end_step(ended.record.start, ended.record.end, ended.of_prefills);
   sample_tokens(now);
@@ -255,12 +282,8 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
       account(*sequence, now);
     }
   }
+  record_step();
   Batch& batch = in_flight_.front();
-  batch.record.step = &batch.step;
-  batch.record.finished = &finished_;
-  batch.record.after = policy_->sizes();
-  batch.record.free_blocks_after = kv_->free_blocks();
-  recorder_.on_step(batch.record);
   batch.step.clear();
   for (Sequence* sequence : batch.left) {
     sequences_.erase(*sequence);
@@ -276,6 +299,19 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
     sequences_.erase(*sequence);
   }
   withdraw_given_up(now, on_end);
+}
+
+void Engine::record_step() {
+  Batch& batch = in_flight_.front();
+  if (jump_.steps > 0) {
+    record_jump();
+    return;
+  }
+  batch.record.step = &batch.step;
+  batch.record.finished = &finished_;
+  batch.record.after = policy_->sizes();
+  batch.record.free_blocks_after = kv_->free_blocks();
+  recorder_.on_step(batch.record);
 }
 
 // At the boundary of a step an engine hears of the clients who have gone since the last one.
@@ -427,11 +463,20 @@ void Engine::report_request_kv(const Sequence& sequence, const SequenceKvUsage& 
 }
 
 // Of the oldest batch, which is furthest through the stages.
-Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) const {
+Bytes Engine::workspace_of(const StepShape& shape, std::size_t device) {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences(scenario_));
+  KnownWorkspace& known = known_workspaces_[device];
+  if (known.tokens != tokens || known.sequences != sequences) {
+    known = {tokens, sequences, workspace_of(tokens, sequences, device)};
+  }
+  return known.bytes;
+}
+
+Bytes Engine::workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const {
   const Shard shard = shard_of_device(plan_.degrees, static_cast<std::int64_t>(device));
-  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard),
+  return std::min(workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, shard,
+                                  step_workspace_),
                   plan_.devices[device].workspace);
 }
 
@@ -448,22 +493,28 @@ void Engine::report_usage(SimTime now) {
 }
 
 void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
-  const MemoryPlan& plan = plan_.devices[device];
   UsageRecord record;
   record.engine = id_;
   record.device = static_cast<std::int64_t>(device);
   record.time = now;
   record.queues = policy_->sizes();
-  DeviceLedger& ledger = record.ledger;
+  record.ledger = ledger_of(device, kv);
+  record.ledger.audit();
+  recorder_.on_usage(record);
+}
+
+DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) {
+  const MemoryPlan& plan = plan_.devices[device];
+  DeviceLedger ledger;
   ledger.capacity = plan.capacity;
   ledger.driver = plan.driver;
   ledger.weights = plan.weights;
   ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
   ledger.workspace_idle = plan.workspace - ledger.workspace_used;
+  ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = device_kv_.of_device(kv, device);
-  ledger.audit();
-  recorder_.on_usage(record);
+  return ledger;
 }
 
 }  // namespace tessera

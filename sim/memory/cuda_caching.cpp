@@ -90,8 +90,8 @@ Block* CachingAllocator::take_cached(const Request& request) {
   if (collects_garbage_) {
     ++pool.searches;
   }
-  auto found = pool.best_fit(request.size);
-  if (found == pool.cached.end()) {
+  Block* found = pool.best_fit(request.size);
+  if (found == nullptr) {
     return nullptr;
   }
   if (spec_.expandable_segments) {
@@ -105,22 +105,21 @@ Block* CachingAllocator::take_cached(const Request& request) {
       found->size >= request.size + Bytes{spec_.max_non_split_rounding_mb << 20}) {
     return nullptr;
   }
-  Block& block = *found;
-  pool.cached.erase(found);
-  return &block;
+  pool.take_out(*found);
+  return found;
 }
 
 // A block before unmapped addresses counts as large as it could grow, so that the end of a segment
 // is left alone while a closed hole fits.
-CachedBlocks::iterator CachingAllocator::skip_to_least_expansion(
-    BlockPool& pool, CachedBlocks::iterator found) const {
+Block* CachingAllocator::skip_to_least_expansion(BlockPool& pool, Block* found) const {
   const auto could_be = [](const Block& block) {
     const bool open = block.next != nullptr && block.next->state == BlockState::unmapped;
     return open ? block.size + block.next->size : block.size;
   };
-  auto next = std::next(found);
-  while (next != pool.cached.end() && could_be(*next) < could_be(*found)) {
-    found = next++;
+  Block* next = pool.cached.after(*found);
+  while (next != nullptr && could_be(*next) < could_be(*found)) {
+    found = next;
+    next = pool.cached.after(*next);
   }
   return found;
 }
@@ -221,10 +220,7 @@ void CachingAllocator::merge(Block& block, Block* neighbour) {
 }
 
 Bytes CachingAllocator::largest_free() const {
-  const auto last = [](const BlockPool& pool) {
-    return pool.cached.empty() ? Bytes{0} : pool.cached.rbegin()->size;
-  };
-  return std::max(last(small_), last(large_));
+  return std::max(small_.cached.largest(), large_.cached.largest());
 }
 
 }  // namespace cuda

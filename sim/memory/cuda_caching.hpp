@@ -44,8 +44,7 @@ class CachingAllocator final : public DeviceAllocator {
   // cuda_caching.cpp: the request's way.
   [[nodiscard]] Bytes rounded(Bytes size) const;
   Block* take_cached(const Request& request);
-  [[nodiscard]] CachedBlocks::iterator skip_to_least_expansion(BlockPool& pool,
-                                                               CachedBlocks::iterator found) const;
+  [[nodiscard]] Block* skip_to_least_expansion(BlockPool& pool, Block* found) const;
   Block* take_new(const Request& request);
   Block* new_segment(const Request& request);
   Block& split(Block& block, Bytes size);

@@ -1,5 +1,4 @@
 // How PyTorch's caching allocator gives memory back to the driver.
-#include <iterator>
 #include <vector>
 
 #include "sim/memory/cuda_caching.hpp"
@@ -19,10 +18,11 @@ void CachingAllocator::collect_garbage() {
   const Bytes target = counters_.reserved - threshold;
   std::vector<Block*> candidates;
   std::int64_t total_age = 0;
-  for (Block& block : large_.cached) {
-    if (!block.is_split()) {
-      candidates.push_back(&block);
-      total_age += large_.age(block);
+  for (Block* block = large_.cached.first(); block != nullptr;
+       block = large_.cached.after(*block)) {
+    if (!block->is_split()) {
+      candidates.push_back(block);
+      total_age += large_.age(*block);
     }
   }
   Bytes reclaimed{0};
@@ -54,24 +54,20 @@ bool CachingAllocator::release_oversize(const Request& request) {
   }
   BlockPool& pool = request.pool;
   const Bytes wanted = std::max(request.size, max_split_);
-  const auto enough = pool.best_fit(wanted);
-  if (enough != pool.cached.end() && enough->expandable == nullptr) {
+  Block* enough = pool.best_fit(wanted);
+  if (enough != nullptr && enough->expandable == nullptr) {
     release_segment(*enough);
     return true;
   }
   Bytes released{0};
-  auto above = enough;
-  while (released < wanted && above != pool.cached.begin()) {
-    const auto largest = std::prev(above);
-    if (largest->size < max_split_) {
-      break;
+  Block* largest = enough != nullptr ? pool.cached.before(*enough) : pool.cached.last();
+  while (released < wanted && largest != nullptr && largest->size >= max_split_) {
+    Block* smaller = pool.cached.before(*largest);
+    if (largest->expandable == nullptr) {
+      released += largest->size;
+      release_segment(*largest);
     }
-    if (largest->expandable != nullptr) {
-      above = largest;
-      continue;
-    }
-    released += largest->size;
-    release_segment(*largest);
+    largest = smaller;
   }
   return released >= wanted;
 }
@@ -83,13 +79,14 @@ void CachingAllocator::release_cached() {
 
 void CachingAllocator::release_cached(BlockPool& pool) {
   std::vector<Block*> expandable;
-  for (auto it = pool.cached.begin(); it != pool.cached.end();) {
-    Block& block = *it++;
-    if (block.expandable != nullptr) {
-      expandable.push_back(&block);
-    } else if (!block.is_split()) {
-      release_segment(block);
+  for (Block* block = pool.cached.first(); block != nullptr;) {
+    Block* next = pool.cached.after(*block);
+    if (block->expandable != nullptr) {
+      expandable.push_back(block);
+    } else if (!block->is_split()) {
+      release_segment(*block);
     }
+    block = next;
   }
   for (Block* block : expandable) {
     unmap_whole_pages(*block);

@@ -17,86 +17,77 @@ namespace {
 
 class RunTree {
  public:
-  // The lowest run of at least `size`; nothing if there is none.
-  [[nodiscard]] std::optional<Extent> first_of(Units size) const {
+  // The lowest run of at least `size` loses its first `size` units. As it was; nothing if there is
+  // none.
+  [[nodiscard]] std::optional<Extent> take_front(Units size) {
     if (greatest() < size) {
       return std::nullopt;
     }
+    path_.clear();
     Index at = root_;
-    while (true) {
+    while (greatest_below(nodes_[at].left) >= size || nodes_[at].run.size < size) {
+      path_.push_back(at);
       const Node& node = nodes_[at];
-      if (greatest_below(node.left) >= size) {
-        at = node.left;
-      } else if (node.run.size >= size) {
-        return node.run;
-      } else {
-        at = node.right;
-      }
+      at = greatest_below(node.left) >= size ? node.left : node.right;
     }
+    const Extent run = nodes_[at].run;
+    if (run.size == size) {
+      remove(at);
+    } else {
+      nodes_[at].run = {run.offset + size, run.size - size};
+      path_.push_back(at);
+      refresh(path_.size());
+    }
+    return run;
   }
 
-  // The last run that begins before `offset`, and the first that does not.
-  [[nodiscard]] std::optional<Extent> before(Units offset) const {
-    std::optional<Extent> found;
-    for (Index at = root_; at != none;) {
-      const Node& node = nodes_[at];
-      if (node.run.offset < offset) {
-        found = node.run;
-        at = node.right;
-      } else {
-        at = node.left;
-      }
+  // What a piece that comes back meets on both sides.
+  struct Neighbours {
+    std::optional<Extent> before;
+    std::optional<Extent> after;
+    [[nodiscard]] bool joins_before(Extent piece) const {
+      return before && before->offset + before->size == piece.offset;
     }
-    return found;
-  }
-  [[nodiscard]] std::optional<Extent> not_before(Units offset) const {
-    std::optional<Extent> found;
-    for (Index at = root_; at != none;) {
-      const Node& node = nodes_[at];
-      if (node.run.offset >= offset) {
-        found = node.run;
-        at = node.left;
-      } else {
-        at = node.right;
-      }
+    [[nodiscard]] bool joins_after(Extent piece) const {
+      return after && after->offset == piece.offset + piece.size;
     }
-    return found;
+  };
+
+  // Adds a piece, joined with the runs that it touches. The runs beside it, as they were.
+  // Precondition: it meets no run.
+  Neighbours add(Extent piece) {
+    const Place place = place_of(piece.offset);
+    Neighbours beside;
+    if (place.before) {
+      beside.before = nodes_[path_[*place.before]].run;
+    }
+    if (place.after) {
+      beside.after = nodes_[path_[*place.after]].run;
+    }
+    TESSERA_INVARIANT(
+        (!beside.before || beside.before->offset + beside.before->size <= piece.offset) &&
+            (!beside.after || beside.after->offset >= piece.offset + piece.size),
+        "a piece is freed once");
+    const bool joins_after = beside.joins_after(piece);
+    const Units with_after = joins_after ? piece.size + beside.after->size : piece.size;
+    if (beside.joins_before(piece)) {
+      nodes_[path_[*place.before]].run.size += with_after;
+      refresh(*place.before + 1);
+      if (joins_after) {
+        const Index gone = path_[*place.after];
+        path_.resize(*place.after);
+        remove(gone);
+      }
+    } else if (joins_after) {
+      nodes_[path_[*place.after]].run = {piece.offset, with_after};
+      refresh(*place.after + 1);
+    } else {
+      insert(piece);
+    }
+    return beside;
   }
 
   [[nodiscard]] Units greatest() const { return greatest_below(root_); }
-
-  void insert(Extent run) {
-    const Index fresh = take_node(run);
-    const auto [left, right] = split(root_, run.offset);
-    root_ = join(join(left, fresh), right);
-  }
-
-  // Precondition: a run begins at `offset`.
-  void erase(Units offset) {
-    const auto [left, rest] = split(root_, offset);
-    const auto [run, right] = split(rest, offset + Units{1});
-    TESSERA_INVARIANT(run != none && nodes_[run].left == none && nodes_[run].right == none,
-                      "a free run begins where one is erased");
-    unused_.push_back(run);
-    root_ = join(left, right);
-  }
-
-  // The run at `offset` becomes `run`, which lies between the same neighbours.
-  void replace(Units offset, Extent run) {
-    path_.clear();
-    Index at = root_;
-    while (at != none && nodes_[at].run.offset != offset) {
-      path_.push_back(at);
-      at = offset < nodes_[at].run.offset ? nodes_[at].left : nodes_[at].right;
-    }
-    TESSERA_INVARIANT(at != none, "a free run begins where one is replaced");
-    nodes_[at].run = run;
-    update(at);
-    while (!path_.empty()) {
-      update(path_.back());
-      path_.pop_back();
-    }
-  }
 
   [[nodiscard]] std::vector<Extent> in_order() const {
     std::vector<Extent> runs;
@@ -122,15 +113,94 @@ class RunTree {
   struct Node {
     Extent run;
     Units greatest;  // run of the subtree
-    std::uint64_t priority = 0;
     Index left = none;
     Index right = none;
+    std::uint32_t priority = 0;
   };
 
   struct Halves {
     Index left;
     Index right;
   };
+
+  // Where on the path the neighbours of an offset are.
+  struct Place {
+    std::optional<std::size_t> before;
+    std::optional<std::size_t> after;
+  };
+
+  // Leaves in path_ the way from the root to where a run at `offset` would hang.
+  Place place_of(Units offset) {
+    path_.clear();
+    Place place;
+    for (Index at = root_; at != none;) {
+      const bool is_before = nodes_[at].run.offset < offset;
+      (is_before ? place.before : place.after) = path_.size();
+      path_.push_back(at);
+      at = is_before ? nodes_[at].right : nodes_[at].left;
+    }
+    return place;
+  }
+
+  // Recounts the first `depth` nodes of the path from the last one up, as far as anything changes.
+  void refresh(std::size_t depth) {
+    while (depth > 0) {
+      Node& node = nodes_[path_[--depth]];
+      const Units before = node.greatest;
+      update(path_[depth]);
+      if (node.greatest == before) {
+        return;
+      }
+    }
+  }
+
+  // Puts `fresh` where `old` hangs below the last node of the path.
+  void hang(Index fresh, Index old) {
+    if (path_.empty()) {
+      root_ = fresh;
+    } else {
+      Node& parent = nodes_[path_.back()];
+      (parent.left == old ? parent.left : parent.right) = fresh;
+    }
+    refresh(path_.size());
+  }
+
+  // Precondition: the path leads to its parent.
+  void remove(Index at) {
+    hang(join(nodes_[at].left, nodes_[at].right), at);
+    unused_.push_back(at);
+  }
+
+  // Precondition: the path leads to where the run belongs.
+  void insert(Extent run) {
+    const Index fresh = take_node(run);
+    std::size_t depth = 0;
+    while (depth < path_.size() && nodes_[path_[depth]].priority > nodes_[fresh].priority) {
+      ++depth;
+    }
+    if (depth == path_.size()) {
+      hang_leaf(fresh);
+      return;
+    }
+    const Index below = path_[depth];
+    path_.resize(depth);
+    const auto [left, right] = split(below, run.offset);
+    nodes_[fresh].left = left;
+    nodes_[fresh].right = right;
+    update(fresh);
+    hang(fresh, below);
+  }
+
+  void hang_leaf(Index fresh) {
+    if (path_.empty()) {
+      root_ = fresh;
+      return;
+    }
+    Node& parent = nodes_[path_.back()];
+    const bool is_left = nodes_[fresh].run.offset < parent.run.offset;
+    (is_left ? parent.left : parent.right) = fresh;
+    refresh(path_.size());
+  }
 
   [[nodiscard]] Units greatest_below(Index at) const {
     return at == none ? Units{0} : nodes_[at].greatest;
@@ -146,7 +216,8 @@ class RunTree {
     Index at = 0;
     if (unused_.empty()) {
       at = static_cast<Index>(nodes_.size());
-      nodes_.push_back({.run = {}, .greatest = {}, .priority = scattered(at)});
+      nodes_.emplace_back();
+      nodes_[at].priority = static_cast<std::uint32_t>(scattered(at));
     } else {
       at = unused_.back();
       unused_.pop_back();
@@ -201,7 +272,7 @@ class RunTree {
 
   std::vector<Node> nodes_;
   std::vector<Index> unused_;
-  std::vector<Index> path_;  // of replace(), kept for its memory
+  std::vector<Index> path_;  // from the root to what is worked on; kept for its memory
   Index root_ = none;
 };
 
@@ -209,58 +280,39 @@ class FirstFit final : public PlacementAllocator {
  public:
   FirstFit(Units units, Units quantum) : units_(units), totals_(quantum) {
     if (units > Units{0}) {
-      runs_.insert({Units{0}, units});
+      runs_.add({Units{0}, units});
       totals_.add(units);
     }
   }
 
   std::optional<Extent> allocate(Units size) override {
     TESSERA_INVARIANT(size > Units{0}, "a request is for at least one unit");
-    const std::optional<Extent> run = runs_.first_of(size);
+    const std::optional<Extent> run = runs_.take_front(size);
     if (!run) {
       return std::nullopt;
     }
     totals_.remove(run->size);
-    if (run->size == size) {
-      runs_.erase(run->offset);
-    } else {
-      runs_.replace(run->offset, {run->offset + size, run->size - size});
+    if (run->size > size) {
       totals_.add(run->size - size);
     }
     return Extent{run->offset, size};
   }
 
   void deallocate(Extent extent) override {
-    const Units end = extent.offset + extent.size;
-    TESSERA_INVARIANT(extent.size > Units{0} && extent.offset >= Units{0} && end <= units_,
+    TESSERA_INVARIANT(extent.size > Units{0} && extent.offset >= Units{0} &&
+                          extent.offset + extent.size <= units_,
                       "a piece lies in the arena");
-    const std::optional<Extent> before = runs_.before(extent.offset);
-    const std::optional<Extent> after = runs_.not_before(extent.offset);
-    TESSERA_INVARIANT((!before || before->offset + before->size <= extent.offset) &&
-                          (!after || after->offset >= end),
-                      "a piece is freed once");
-    const bool joins_before = before && before->offset + before->size == extent.offset;
-    const bool joins_after = after && after->offset == end;
-    Extent run = extent;
-    if (joins_before) {
-      totals_.remove(before->size);
-      run = {before->offset, before->size + run.size};
+    const RunTree::Neighbours beside = runs_.add(extent);
+    Units run = extent.size;
+    if (beside.joins_before(extent)) {
+      totals_.remove(beside.before->size);
+      run += beside.before->size;
     }
-    if (joins_after) {
-      totals_.remove(after->size);
-      run.size += after->size;
+    if (beside.joins_after(extent)) {
+      totals_.remove(beside.after->size);
+      run += beside.after->size;
     }
-    totals_.add(run.size);
-    if (joins_before && joins_after) {
-      runs_.erase(after->offset);
-    }
-    if (joins_before) {
-      runs_.replace(before->offset, run);
-    } else if (joins_after) {
-      runs_.replace(after->offset, run);
-    } else {
-      runs_.insert(run);
-    }
+    totals_.add(run);
   }
 
   [[nodiscard]] Units granted(Units size) const override { return size; }

@@ -61,11 +61,16 @@ Family family_of(const ModelSpec& model) {
   return is_gpt2 ? Family::gpt2 : Family::plain_mlp;
 }
 
+// Whether keys and values count, or are taken to lie elsewhere.
+enum class Counts { cache, without_cache };
+
 class Pass {
  public:
-  Pass(const ModelSpec& model, const PrecisionSpec& precision, const ForwardPass& pass)
+  Pass(const ModelSpec& model, const PrecisionSpec& precision, const ForwardPass& pass,
+       Counts counts)
       : model_(model),
         pass_(pass),
+        counts_(counts),
         family_(family_of(model)),
         number_(activation_bytes(precision.compute)),
         tokens_(pass.batch * pass.new_tokens.count()),
@@ -88,7 +93,8 @@ class Pass {
   using Handle = AllocationHandle;
 
   [[nodiscard]] Bytes cached(Tokens length) const {
-    return number_ * (pass_.batch * length.count() * model_.key_value_width());
+    const std::int64_t numbers = pass_.batch * length.count() * model_.key_value_width();
+    return counts_ == Counts::cache ? number_ * numbers : Bytes{0};
   }
   [[nodiscard]] bool is_eager() const { return pass_.attention == AttentionKernel::eager; }
   Handle take(Bytes size) { return tensors_.take(size); }
@@ -107,6 +113,7 @@ class Pass {
 
   const ModelSpec& model_;
   const ForwardPass& pass_;
+  const Counts counts_;
   const Family family_;
   const Bytes number_;
   const std::int64_t tokens_;  // of all sequences
@@ -333,7 +340,15 @@ ForwardMemory forward_memory(const ModelSpec& model, const PrecisionSpec& precis
                              const ForwardPass& pass) {
   TESSERA_INVARIANT(model.kind == ModelKind::decoder, "a forward pass with a cache is a decoder's");
   TESSERA_INVARIANT(pass.batch > 0 && pass.new_tokens > Tokens{0}, "a pass computes tokens");
-  return Pass(model, precision, pass).run();
+  return Pass(model, precision, pass, Counts::cache).run();
+}
+
+Bytes forward_workspace(const ModelSpec& model, const PrecisionSpec& precision, std::int64_t batch,
+                        Tokens length) {
+  ModelSpec layers_that_tell = model;
+  layers_that_tell.layers = std::min<std::int64_t>(model.layers, 2);
+  const ForwardPass pass{.batch = batch, .new_tokens = length};
+  return Pass(layers_that_tell, precision, pass, Counts::without_cache).run().peak;
 }
 
 }  // namespace tessera

@@ -50,6 +50,10 @@ Bytes communication_bytes(const Shard& shard) {
   return a_peer * (shard.degrees.tensor - 1 + neighbours);
 }
 
+std::int64_t layers_here(const PlanRequest& request) {
+  return layers_of_stage(request.model.layers, request.shard.degrees.pipeline, request.shard.stage);
+}
+
 Bytes in_proportion(Bytes bytes, std::int64_t part, std::int64_t whole) {
   return Bytes{static_cast<std::int64_t>(Int128{bytes.count()} * part / whole)};
 }
@@ -78,7 +82,7 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
   plan.driver = request.gpu.context_memory + communication_bytes(request.shard);
   plan.weights = weight_bytes(request.model, request.precision.weights, request.shard);
   plan.workspace = workspace_bytes(request.model, request.precision, request.profile_tokens,
-                                   request.profile_sequences, request.shard);
+                                   request.profile_sequences, request.shard, request.workspace);
   const Bytes others = plan.driver + plan.weights + plan.workspace;
   const auto share = traits_of(request.kv_cache).share_of_free;
   const Bytes available = share && others < plan.capacity
@@ -99,7 +103,13 @@ std::variant<MemoryPlan, DoesNotFit> plan_memory(const PlanRequest& request) {
   }
   plan.pool = rule.fixed ? per_token * rule.fixed->count()
                          : request.memory.kv_cache_memory.value_or(available);
-  plan.outside = plan.capacity - plan.driver - plan.weights - plan.workspace - plan.pool;
+  plan.graphs = request.graphs_a_layer * layers_here(request);
+  const Bytes beside_share = plan.capacity - others - plan.pool;
+  if (plan.graphs > beside_share) {
+    return DoesNotFit{
+        .shortage = Shortage::beside_share, .missing = plan.graphs - beside_share, .plan = plan};
+  }
+  plan.outside = beside_share - plan.graphs;
   return plan;
 }
 

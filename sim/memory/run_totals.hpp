@@ -16,11 +16,11 @@ class RunTotals {
 
   void add(Units run) {
     free_ += run;
-    remainders_ += run % quantum_;
+    remainders_ += remainder_of(run);
   }
   void remove(Units run) {
     free_ -= run;
-    remainders_ -= run % quantum_;
+    remainders_ -= remainder_of(run);
   }
   [[nodiscard]] Units free() const { return free_; }
   [[nodiscard]] Units remainders() const { return remainders_; }
@@ -41,6 +41,11 @@ class RunTotals {
   }
 
  private:
+  // Without the division where there is nothing to divide.
+  [[nodiscard]] Units remainder_of(Units run) const {
+    return quantum_ == Units{1} ? Units{0} : run % quantum_;
+  }
+
   Units quantum_;
   Units free_{0};
   Units remainders_{0};

@@ -6,18 +6,16 @@
 //              its activation, with SwiGLU the gate too;
 //   sampling   logits in the model's precision and in fp32, probabilities in fp32, and the sort of
 //              top-p sampling (fp32 values and int64 indices), as in vLLM's sampler.
-// cuBLAS holds 2·4096 KiB + 8·16 KiB for a handle and a stream (PyTorch's CUBLAS_WORKSPACE_CONFIG
-// default, ":4096:2:16:8"), always.
+// A Hugging Face model's own code keeps more: its forms are forward_pass.cpp's.
 #include "tessera/memory/workspace.hpp"
 
 #include <algorithm>
 
 #include "tessera/core/contract.hpp"
+#include "tessera/memory/forward_pass.hpp"
 
 namespace tessera {
 namespace {
-
-constexpr Bytes cublas_workspace{8'519'680};
 
 Bytes attention_bytes(const ModelSpec& model, Bytes number, Tokens tokens) {
   const std::int64_t width = model.hidden + 2 * model.query_width() + 2 * model.key_value_width();
@@ -52,18 +50,43 @@ Bytes logits_bytes(const ModelSpec& model, Bytes number, std::int64_t sequences,
   return has_logits ? number * (sequences * model_of_shard(model, shard).vocabulary) : Bytes{0};
 }
 
-}  // namespace
-
-Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
-                      std::int64_t sequences, const Shard& shard) {
-  TESSERA_INVARIANT(tokens >= Tokens{0} && sequences >= 0, "a step's shape is not negative");
+Bytes serving_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
+                    std::int64_t sequences, const Shard& shard) {
   const Bytes number = activation_bytes(precision.compute);
   const auto layer_bytes = [&](const ModelSpec& part) {
     return std::max(attention_bytes(part, number, tokens), mlp_bytes(part, number, tokens));
   };
   const bool is_whole = shard.degrees.tensor == 1;
   const Bytes layer = is_whole ? layer_bytes(model) : layer_bytes(model_of_shard(model, shard));
-  return cublas_workspace + std::max(layer, logits_bytes(model, number, sequences, shard));
+  return std::max(layer, logits_bytes(model, number, sequences, shard));
+}
+
+// The pass of a padded batch, its logits, and their copy in single precision (generate()).
+Bytes hugging_face_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
+                         std::int64_t sequences, const Shard& shard) {
+  if (tokens == Tokens{0}) {
+    return Bytes{0};
+  }
+  const std::int64_t batch = std::max(sequences, std::int64_t{1});
+  const Tokens length{divide_up(tokens, Tokens{batch})};
+  const ModelSpec part = shard.degrees.tensor == 1 ? model : model_of_shard(model, shard);
+  const Bytes pass = forward_workspace(part, precision, batch, length);
+  constexpr Bytes single{4};
+  const Bytes logits =
+      (activation_bytes(precision.compute) + single) * (sequences * model.vocabulary);
+  return shard.is_last_stage() ? std::max(pass, logits) : pass;
+}
+
+}  // namespace
+
+Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
+                      std::int64_t sequences, const Shard& shard, const StepWorkspace& workspace) {
+  TESSERA_INVARIANT(tokens >= Tokens{0} && sequences >= 0, "a step's shape is not negative");
+  const bool is_model_code =
+      workspace.form == WorkspaceForm::hugging_face && model.kind == ModelKind::decoder;
+  const Bytes step = is_model_code ? hugging_face_bytes(model, precision, tokens, sequences, shard)
+                                   : serving_bytes(model, precision, tokens, sequences, shard);
+  return workspace.cublas + workspace.attention_scratch + step;
 }
 
 }  // namespace tessera

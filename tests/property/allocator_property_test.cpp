@@ -14,6 +14,7 @@
 
 #include "tessera/core/random.hpp"
 #include "tessera/memory/device_allocator.hpp"
+#include "tests/property/naive_placement.hpp"
 #include "tests/support/naive_caching_allocator.hpp"
 
 namespace tessera {
@@ -184,6 +185,144 @@ TEST(AllocatorProperties, CudaCachingEqualsItsNaiveTwin) {
       if (HasFatalFailure()) {
         return;
       }
+    }
+  }
+}
+
+// Every combination of the options that PyTorch takes, and limits of every size: as traces of other
+// programs with other settings will have them.
+CachingCase any_options(std::uint64_t seed) {
+  RandomStream random(seed, "options");
+  CachingCase c{"options " + std::to_string(seed), {}, {}};
+  const auto sometimes = [&](auto change) {
+    if (draw(random, 0, 1) == 0) {
+      change();
+    }
+  };
+  sometimes([&] { c.spec.limit = Bytes{draw(random, 2, 600) << 20}; });
+  sometimes([&] { c.spec.expandable_segments = true; });
+  sometimes([&] { c.spec.roundup_power2_divisions = std::int64_t{1} << draw(random, 1, 5); });
+  sometimes([&] { c.spec.max_split_size_mb = draw(random, 21, 200); });
+  sometimes([&] { c.spec.max_non_split_rounding_mb = draw(random, 20, 60); });
+  sometimes([&] {
+    c.spec.garbage_collection_threshold = static_cast<double>(draw(random, 1, 100)) / 100.0;
+  });
+  sometimes([&] { c.device = Bytes{draw(random, 2, 800) << 20}; });
+  return c;
+}
+
+TEST(AllocatorProperties, CudaCachingEqualsItsNaiveTwinUnderAnyOptions) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    run_against_naive(any_options(seed), seed);
+    if (HasFatalFailure()) {
+      return;
+    }
+  }
+}
+
+// Pages of their own for every allocation, counted one by one.
+void run_pages(const VmmSpec& spec, std::optional<Bytes> device, std::uint64_t seed) {
+  RandomStream random(seed, "pages");
+  const auto allocator = make_device_allocator(AllocatorSpec{spec}, device);
+  const std::int64_t page = spec.page_size.count();
+  const Bytes most = std::min(spec.limit.value_or(Bytes::max()), device.value_or(Bytes::max()));
+  LiveMap live;
+  for (int step = 0; step < 600; ++step) {
+    std::int64_t mapped = 0;
+    std::int64_t requested = 0;
+    for (const auto& [address, allocation] : live.all()) {
+      requested += allocation.requested;
+      for (std::int64_t held = 0; held < allocation.requested; held += page) {
+        mapped += page;
+      }
+    }
+    const AllocatorCounters expected{Bytes{requested},
+                                     Bytes{mapped},
+                                     Bytes{mapped},
+                                     Bytes{mapped},
+                                     0_bytes,
+                                     static_cast<std::int64_t>(live.all().size()),
+                                     0};
+    ASSERT_EQ(allocator->counters(), expected);
+    if (allocates_next(random, step, live)) {
+      const std::int64_t size = draw_size(random, 23);
+      const std::int64_t pages = (size + page - 1) / page;
+      const auto actual = allocator->allocate(Bytes{size});
+      ASSERT_EQ(actual.has_value(), mapped + pages * page <= most.count());
+      if (actual) {
+        ASSERT_EQ(actual->granted, Bytes{pages * page});
+        live.add(*actual, size);
+      }
+    } else {
+      allocator->free(live.take_any(random).allocation.handle);
+    }
+    allocator->audit();
+  }
+}
+
+TEST(AllocatorProperties, VmmMapsThePagesOfEachAllocation) {
+  for (const auto& [spec, device] : {std::pair{VmmSpec{64_KiB, {}}, std::optional<Bytes>{}},
+                                     {VmmSpec{2_MiB, {}}, {80_MiB}},
+                                     {VmmSpec{64_KiB, 30_MiB}, {}},
+                                     {VmmSpec{64_KiB, 30_MiB + 1_bytes}, {20_MiB}}}) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      SCOPED_TRACE(seed);
+      run_pages(spec, device, seed);
+      if (HasFatalFailure()) {
+        return;
+      }
+    }
+  }
+}
+
+// The buddy system in pools of any size, against its naive twin.
+void run_buddy(Bytes pool, Bytes smallest, std::uint64_t seed) {
+  RandomStream random(seed, "buddy");
+  const auto allocator = make_device_allocator(AllocatorSpec{BuddySpec{pool, smallest}});
+  const auto plain = naive::make_naive(Placement::buddy, pool / smallest);
+  std::map<std::int64_t, std::pair<Allocation, Extent>> live;  // by offset
+  std::optional<DeviceAddress> start;
+  Bytes granted{0};
+  for (int step = 0; step < 400; ++step) {
+    if (live.empty() || draw(random, 0, 9) < 6) {
+      const std::int64_t size = draw(random, 1, pool.count() / draw(random, 1, 40) + 1);
+      const auto actual = allocator->allocate(Bytes{size});
+      const auto expected = plain->allocate(divide_up(Bytes{size}, smallest));
+      ASSERT_EQ(actual.has_value(), expected.has_value());
+      if (actual) {
+        const Bytes offset = smallest * expected->offset.count();
+        start = start ? start
+                      : DeviceAddress{actual->address.value() -
+                                      static_cast<std::uint64_t>(offset.count())};
+        ASSERT_EQ(actual->address, *start + offset);
+        ASSERT_EQ(actual->granted, smallest * expected->size.count());
+        granted += actual->granted;
+        live.emplace(offset.count(), std::pair{*actual, *expected});
+      }
+    } else {
+      const auto gone =
+          std::next(live.begin(), draw(random, 0, static_cast<std::int64_t>(live.size()) - 1));
+      allocator->free(gone->second.first.handle);
+      plain->deallocate(gone->second.second);
+      granted -= gone->second.first.granted;
+      live.erase(gone);
+    }
+    ASSERT_EQ(allocator->counters().allocated, granted);
+    ASSERT_EQ(allocator->largest_free(), smallest * plain->largest_free());
+    allocator->audit();
+  }
+}
+
+TEST(AllocatorProperties, BuddySharesOutPoolsOfAnySize) {
+  RandomStream random(1, "pools");
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Bytes smallest{draw(random, 1, 3) == 1 ? 1 : 512};
+    const Bytes pool = smallest * draw(random, 1, 700) + Bytes{draw(random, 0, 300)};
+    SCOPED_TRACE(testing::Message() << "pool " << pool.count());
+    run_buddy(pool, smallest, seed);
+    if (HasFatalFailure()) {
+      return;
     }
   }
 }

@@ -301,6 +301,7 @@ Scenario scarce_scenario(const PolicySpec& policy, const KvCacheSpec& kv_cache) 
     const auto& roomy = std::get<MemoryPlan>(plan);
     const Bytes others = roomy.driver + roomy.weights + roomy.workspace;
     scenario.engine.memory.utilization = 1.0;
+    scenario.engine.overheads.cuda_graphs.reset();
     scenario.hardware.gpu.memory = others + scarce_pool(scenario);
   }
   return scenario;

@@ -130,7 +130,8 @@ TEST(ConfigNode, ThePoolIsTheLeastOfAllRanks) {
     sum += one.weights;
     EXPECT_EQ(one.pool.count() / plan.layers_of(device),
               plan.devices[1].pool.count() / plan.layers_of(1));
-    EXPECT_EQ(one.driver + one.weights + one.workspace + one.pool + one.outside, one.capacity);
+    EXPECT_EQ(one.driver + one.weights + one.workspace + one.pool + one.graphs + one.outside,
+              one.capacity);
   }
   EXPECT_EQ(sum, weight_bytes(scenario.model, WeightFormat::fp16));
 }

@@ -266,6 +266,20 @@ TEST(ConfigScenario, APoolHasOneSize) {
                         "  memory: {kv_cache_memory: 1 GiB}\n"),
             "s.yaml:4:12: error: engine.memory.kv_cache_memory: the pool has its size from "
             "engine.kv_cache.num_blocks; give one of the two");
+  for (const auto& [policy, kv_cache, key] :
+       {std::tuple{"lightllm", "kind: token, max_total_token_num: 4000", "max_total_token_num"},
+        std::tuple{"sglang", "kind: radix, max_total_tokens: 4000", "max_total_tokens"},
+        std::tuple{"tensorrt_llm", "kind: tensorrt_llm, max_tokens: 4000", "max_tokens"},
+        std::tuple{"tgi", "kind: tgi, num_blocks: 100", "num_blocks"},
+        std::tuple{"vllm_v1", "kind: cells, num_cells: 4000", "num_cells"}}) {
+    const std::string problem =
+        problems_of("model: gpt2\nengine:\n  policy: " + std::string(policy) + "\n  kv_cache: {" +
+                    kv_cache + "}\n  memory: {kv_cache_memory: 1 GiB}\n");
+    EXPECT_NE(problem.find("the pool has its size from engine.kv_cache." + std::string(key) +
+                           "; give one of the two"),
+              std::string::npos)
+        << problem;
+  }
   EXPECT_EQ(problems_of("model: gpt2\nengine: {memory: {kv_cache_memory: 1 GiB}}\n"), "no problem");
   EXPECT_EQ(problems_of("model: gpt2\nengine: {memory: {kv_cache_memory: 589823 B}}\n"),
             "s.yaml:2:19: error: engine.memory.kv_cache_memory: the least that this manager shares "

@@ -127,6 +127,7 @@ TEST(EdgeCases, AnOutputOfNoTokensIsRefused) {
 TEST(EdgeCases, APoolSmallerThanABlockIsMissingTheRestOfIt) {
   Scenario scenario = tiny_scenario();
   scenario.engine.memory.utilization = 1.0;
+  scenario.engine.overheads.cuda_graphs.reset();
   const auto roomy = plan_memory(scenario);
   const Bytes pool = std::get<MemoryPlan>(roomy).pool;
   scenario.hardware.gpu.memory -= pool - 16_bytes * 256 + 1_bytes;
@@ -138,6 +139,7 @@ TEST(EdgeCases, APoolSmallerThanABlockIsMissingTheRestOfIt) {
 TEST(EdgeCases, MemoryBelowTheWeightsIsMissingThemAndTheRest) {
   Scenario scenario = tiny_scenario();
   scenario.engine.memory.utilization = 1.0;
+  scenario.engine.overheads.cuda_graphs.reset();
   const MemoryPlan roomy = std::get<MemoryPlan>(plan_memory(scenario));
   scenario.hardware.gpu.memory = Bytes{roomy.weights.count() / 2};
   const auto plan = plan_memory(scenario);

@@ -140,6 +140,9 @@ struct GpuSpec {
   Power power;
   double price_per_hour = 0.0;  // US dollars, on demand; 0: not known
   Bytes context_memory;         // driver and CUDA context of one process, outside PyTorch
+  // What cuBLAS holds for a handle and a stream: CUBLAS_WORKSPACE_CONFIG's :4096:2:16:8 in KiB;
+  // PyTorch gives it 32 MiB from Hopper on, as measured on an H200.
+  Bytes cublas_workspace{2 * 4096 * 1024 + 8 * 16 * 1024};
   // Efficiencies by class of operation. The defaults of half-precision products and of elementwise
   // kernels were measured on an H200 inside whole models (products alone are faster: median error
   // 9 %); those of single precision, integers and attention are estimates. For other cards all are
@@ -190,6 +193,8 @@ struct GpuSpec {
             "US dollars on demand; 0 unknown");
     v.field("context_memory", self.context_memory, at_least(Bytes{0}),
             "driver and CUDA context of one process");
+    v.field("cublas_workspace", self.cublas_workspace, at_least(Bytes{0}),
+            "what cuBLAS holds for its products, part of every step's workspace");
     v.field("gemm", self.gemm, "matrix products in half precision or with quantised weights");
     v.field("gemm_fp32", self.gemm_fp32, "matrix products in single precision");
     v.field("gemm_int8", self.gemm_int8, "matrix products in integer arithmetic");

@@ -50,4 +50,10 @@ struct ForwardMemory {
 [[nodiscard]] ForwardMemory forward_memory(const ModelSpec& model, const PrecisionSpec& precision,
                                            const ForwardPass& pass);
 
+// The most that one pass of `batch` prompts of `length` takes beside keys and values, with logits
+// of the last positions and with the fused attention kernel. Layers repeat, so that two tell all.
+// Precondition: as of forward_memory.
+[[nodiscard]] Bytes forward_workspace(const ModelSpec& model, const PrecisionSpec& precision,
+                                      std::int64_t batch, Tokens length);
+
 }  // namespace tessera

@@ -33,6 +33,8 @@ struct KvTraits {
   bool batch_shaped = false;
   // It keeps nothing between steps: each step computes its sequences from their first token.
   bool keeps_nothing = false;
+  // Its engine is the model's own code, tensor by tensor (Hugging Face), and captures no graphs.
+  bool runs_model_code = false;
   // Its pool is this share of the memory that weights, workspace and driver leave free, instead of
   // the rest of the engine's share of the device.
   std::optional<double> share_of_free = std::nullopt;
@@ -70,7 +72,8 @@ struct ContiguousKvSpec {
   }
   [[nodiscard]] KvTraits traits() const { return {.reserves_at_admission = true}; }
   // The least that it can share out, and the whole pool if the spec fixes it; else the pool is what
-  // the device's memory leaves.
+  // the device's memory leaves. A spec that can fix its pool names the key that does (pool_key),
+  // and can leave it to the device's memory again (size_from_memory).
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
@@ -120,6 +123,8 @@ struct PagedKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {
     return num_blocks ? std::optional(block_size * num_blocks->count()) : std::nullopt;
   }
+  static constexpr std::string_view pool_key = "num_blocks";
+  void size_from_memory() { num_blocks.reset(); }
 };
 
 // Which tensors a growing cache holds while a step runs: of one layer the old one beside the new
@@ -144,7 +149,7 @@ struct ConcatKvSpec {
             "dynamic: an old tensor dies when its new one is filled; tuple: when the step ends");
     CudaCachingSpec::describe(self.allocator, v);
   }
-  [[nodiscard]] KvTraits traits() const { return {.batch_shaped = true}; }
+  [[nodiscard]] KvTraits traits() const { return {.batch_shaped = true, .runs_model_code = true}; }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
@@ -163,7 +168,7 @@ struct StaticCacheKvSpec {
     CudaCachingSpec::describe(self.allocator, v);
   }
   [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = true, .batch_shaped = true};
+    return {.reserves_at_admission = true, .batch_shaped = true, .runs_model_code = true};
   }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
@@ -204,6 +209,8 @@ struct CellsKvSpec {
   [[nodiscard]] KvTraits traits() const { return {.reserves_at_admission = slots.has_value()}; }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{1}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return num_cells; }
+  static constexpr std::string_view pool_key = "num_cells";
+  void size_from_memory() { num_cells.reset(); }
 };
 
 struct VirtualKvSpec {
@@ -241,7 +248,7 @@ struct NoKvSpec {
   template <class Self, class Visitor>
   static void describe(Self& /*self*/, Visitor& /*v*/) {}
   [[nodiscard]] KvTraits traits() const {
-    return {.reserves_at_admission = true, .keeps_nothing = true};
+    return {.reserves_at_admission = true, .keeps_nothing = true, .runs_model_code = true};
   }
   [[nodiscard]] Tokens smallest_pool() const { return Tokens{0}; }
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
@@ -265,6 +272,8 @@ struct TokenKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {
     return max_total_token_num ? std::optional(*max_total_token_num + Tokens{1}) : std::nullopt;
   }
+  static constexpr std::string_view pool_key = "max_total_token_num";
+  void size_from_memory() { max_total_token_num.reset(); }
 };
 
 struct RadixKvSpec {
@@ -289,6 +298,8 @@ struct RadixKvSpec {
     return max_total_tokens ? std::optional(page_size * (*max_total_tokens / page_size) + page_size)
                             : std::nullopt;
   }
+  static constexpr std::string_view pool_key = "max_total_tokens";
+  void size_from_memory() { max_total_tokens.reset(); }
 };
 
 struct TensorRtLlmKvSpec {
@@ -317,6 +328,8 @@ struct TensorRtLlmKvSpec {
     return max_tokens ? std::optional(tokens_per_block * divide_up(*max_tokens, tokens_per_block))
                       : std::nullopt;
   }
+  static constexpr std::string_view pool_key = "max_tokens";
+  void size_from_memory() { max_tokens.reset(); }
 };
 
 struct TgiKvSpec {
@@ -344,6 +357,8 @@ struct TgiKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const {
     return num_blocks ? std::optional(block_size * num_blocks->count()) : std::nullopt;
   }
+  static constexpr std::string_view pool_key = "num_blocks";
+  void size_from_memory() { num_blocks.reset(); }
 };
 
 using KvCacheSpec =

@@ -1,5 +1,6 @@
 // How a device's memory is divided before the first request: vLLM's sizing of the KV pool.
 //   pool = floor(utilization·capacity) − driver − weights − workspace of the profile run
+// CUDA graphs are captured after that: they live in what is left beside the engine's share.
 // The utilization counts as a decimal of nine places and the product is exact: 0.7 of 1000 bytes is
 // 700, though the double next to 0.7 lies below it.
 #pragma once
@@ -13,6 +14,7 @@
 #include "tessera/core/spec.hpp"
 #include "tessera/hardware/gpu.hpp"
 #include "tessera/memory/kv_specs.hpp"
+#include "tessera/memory/workspace.hpp"
 #include "tessera/model/model.hpp"
 #include "tessera/model/shard.hpp"
 
@@ -22,6 +24,8 @@ struct MemorySpec {
   double utilization = 0.90;
   std::optional<Bytes> kv_cache_memory;
   Bytes swap_space{std::int64_t{4} << 30};
+  std::optional<WorkspaceForm> workspace;
+  Bytes attention_scratch{0};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -31,6 +35,13 @@ struct MemorySpec {
             "the KV pool, which must fit into that share; null: all that the share leaves");
     v.field("swap_space", self.swap_space, at_least(Bytes{0}),
             "host memory for KV that is swapped out");
+    v.field("workspace", self.workspace,
+            "whose tensors a step makes. serving: fused kernels, and a sampler over all sequences, "
+            "as the profile run of vLLM and its kin; hugging_face: those of transformers' code, "
+            "greedy; null: hugging_face with kv_cache kinds concat, static_cache, none");
+    v.field("attention_scratch", self.attention_scratch, at_least(Bytes{0}),
+            "what the attention kernels hold from the start, as FlashInfer does: 256 MiB in vLLM, "
+            "384 MiB in SGLang");
   }
 };
 
@@ -40,11 +51,15 @@ struct MemoryPlan {
   Bytes weights{0};
   Bytes workspace{0};  // reserved: the peak of the profile run
   Bytes pool{0};       // of the KV cache
+  Bytes graphs{0};     // CUDA graphs
   Bytes outside{0};    // what is left of the capacity: outside the limit, or beside a fixed pool
 };
 
-// Weights, workspace and the smallest pool do not fit.
+// Weights, workspace and the smallest pool do not fit into the engine's share of the device, or the
+// CUDA graphs not beside it.
+enum class Shortage { share, beside_share };
 struct DoesNotFit {
+  Shortage shortage = Shortage::share;
   Bytes missing{0};         // at the least
   MemoryPlan plan;          // what was asked for; its pool is what would have been needed
   std::int64_t device = 0;  // of the engine: the one that misses most
@@ -59,6 +74,8 @@ struct PlanRequest {
   Tokens profile_tokens{0};            // new tokens of the largest step
   std::int64_t profile_sequences = 0;  // sequences of the largest step
   Shard shard;                         // of the model, on this device
+  StepWorkspace workspace = {};
+  Bytes graphs_a_layer{0};  // captured for each layer on the device
 };
 
 // A pool of fixed size must fit under the same limit; what it leaves is outside. Any other pool

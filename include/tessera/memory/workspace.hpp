@@ -1,17 +1,38 @@
 // Workspace: the device memory of a forward pass that is neither weights nor KV cache.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "tessera/core/quantity.hpp"
+#include "tessera/core/spec.hpp"
 #include "tessera/model/model.hpp"
 #include "tessera/model/shard.hpp"
 
 namespace tessera {
 
-// The peak of one step's activations, logits and sampler. The phases' live sets do not overlap, so
-// it is the maximum over attention, MLP and sampling, each with the residual stream where it needs
-// it, plus what is held throughout (cuBLAS's workspace). A step without tokens needs only that.
+// Whose tensors a step makes.
+//   serving       engines with fused kernels (vLLM and its kin): one layer's live set in attention
+//                 or in the MLP, or logits and a sampler with softmax and sort
+//   hugging_face  transformers' own code with fused attention, tensor by tensor (forward_pass.hpp),
+//                 then the logits in single precision, of which the greatest is taken
+enum class WorkspaceForm { serving, hugging_face };
+template <>
+struct EnumNames<WorkspaceForm> {
+  static constexpr std::array<std::string_view, 2> names{"serving", "hugging_face"};
+};
+
+// How an engine on its GPU comes to its workspace.
+struct StepWorkspace {
+  WorkspaceForm form = WorkspaceForm::serving;
+  Bytes cublas{2 * 4096 * 1024 + 8 * 16 * 1024};  // held throughout
+  Bytes attention_scratch{0};                     // held throughout
+};
+
+// The peak of one step's activations, logits and sampler, plus what is held throughout. The phases'
+// live sets do not overlap, so it is the maximum over them, each with the residual stream where it
+// needs it. A step without tokens needs only what is held throughout.
 //   tokens       new tokens of the step
 //   sequences    sequences that sample in it
 //   shard        the device's part of the model: heads and MLP are divided, the residual stream is
@@ -19,6 +40,7 @@ namespace tessera {
 //                have their part of the logits, other stages none
 // Precondition: tokens >= 0, sequences >= 0.
 [[nodiscard]] Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision,
-                                    Tokens tokens, std::int64_t sequences, const Shard& shard = {});
+                                    Tokens tokens, std::int64_t sequences, const Shard& shard = {},
+                                    const StepWorkspace& workspace = {});
 
 }  // namespace tessera
