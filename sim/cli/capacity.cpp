@@ -220,7 +220,8 @@ int capacity_verb(const Invocation& invocation) {
   } else {
     answer = search(question, *given);
   }
-  print(table_of(question, answer) + "\n" + answer_text(question, answer));
+  const std::string text = answer_text(question, answer);
+  print(table_of(question, answer) + (text.empty() ? "" : "\n" + text));
   if (const auto folder = given->text("output")) {
     print("\nEvery load that was tried is in " + *folder + "/ledger.csv" +
           (answer.winner ? "; run the answer with: tessera run " + *folder + "/winner.yaml" : "") +
