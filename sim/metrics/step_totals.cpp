@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "tessera/core/contract.hpp"
 
@@ -66,11 +67,45 @@ void StepTotals::add(const SpanRecord& span) {
   busy_ += span.end - span.start;
   preemptions_ += span.num_preempted;
   recomputed_ += span.recomputed_tokens;
-  if (span.continuing > 0) {
+  if (span.repeated != nullptr) {
+    add_entries(span);
+  } else if (span.continuing > 0) {
     itl.add(span.durations, n, span.continuing);
   }
   for (const Duration gap : span.longer_gaps) {
     itl.add(gap);
+  }
+}
+
+// As the steps of the span would have been counted, one by one.
+void StepTotals::add_entries(const SpanRecord& span) {
+  const std::int64_t n = span.num_steps;
+  const SimTime first_end = span.start_of(1);
+  std::int64_t alike = 0;  // sequences whose first gaps are `gap`
+  Duration gap;
+  for (const StepEntry& entry : span.repeated->entries) {
+    if (entry.kind == EntryKind::dead_row) {
+      continue;
+    }
+    Slot& slot = slot_of(span.engine, *entry.sequence);
+    TESSERA_INVARIANT(slot.last_token.has_value(), "who decodes has sampled before");
+    StepEntry all = entry;
+    all.tokens += Tokens{n - 1};
+    all.context += Tokens{n - 1};
+    count_recomputed(slot, all);
+    if (alike > 0 && first_end - *slot.last_token != gap) {
+      itl.add(gap, std::exchange(alike, 0));
+    }
+    gap = first_end - *slot.last_token;
+    ++alike;
+    slot.last_token = span.end;
+  }
+  if (alike > 0) {
+    itl.add(gap, alike);
+  }
+  if (n > 1) {
+    const DurationSeries later(span.durations.term(1), span.durations.growth());
+    itl.add(later, n - 1, span.continuing);
   }
 }
 

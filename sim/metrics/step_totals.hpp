@@ -41,6 +41,7 @@ class StepTotals {
     std::optional<SimTime> last_token;
   };
 
+  void add_entries(const SpanRecord& span);
   void check_order(EngineId engine, SimTime start, SimTime end);
   void settle_context(const StepTime* price);
   Slot& slot_of(EngineId engine, const Sequence& sequence);

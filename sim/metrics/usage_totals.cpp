@@ -29,13 +29,17 @@ void UsageTotals::add(const UsageRecord& record) {
 void UsageTotals::add(const SpanRecord& span) {
   Device& device = device_of(span);
   max_running_ = std::max(max_running_, span.queues.running);
-  change_reserved(device, span.reserved + span.block * span.num_taken);
+  change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
   const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
   InSpans& sums = device.in_spans;
-  if (sums.time == 0) {
-    sums.idle = *span.idle;
+  if (span.own_ledger) {
+    accumulate(*span.idle, time);
+  } else {
+    if (sums.time == 0) {
+      sums.idle = *span.idle;
+    }
+    sums.time += time;
   }
-  sums.time += time;
   sums.workspace += Int128{time} * span.workspace_used.count();
   sums.live += Int128{time} * span.live.count();
   sums.reserved += Int128{time} * span.reserved.count();
@@ -47,6 +51,7 @@ void UsageTotals::add(const SpanRecord& span) {
     sums.live += span.step_moment * span.live_growth.count();
     sums.reserved += span.taken_moment * span.block.count();
     sums.never += span.never_moment;
+    sums.pad += span.durations.moment(span.num_steps) * span.pad_growth.count();
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);
@@ -129,7 +134,8 @@ void UsageTotals::accumulate_spans(const InSpans& sums) {
   classes_[class_index("workspace_idle")] -= sums.workspace;
   classes_[class_index("kv_live")] += sums.live;
   classes_[class_index("kv_reserved_never")] += sums.never;
-  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never;
+  classes_[class_index("kv_pad")] += sums.pad;
+  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never - sums.pad;
   classes_[class_index("withheld")] -= sums.unguarded;
   classes_[class_index("free_usable")] += sums.unguarded - sums.reserved;
   reserved_ += sums.reserved;

@@ -55,14 +55,15 @@ class UsageTotals {
   [[nodiscard]] Bytes peak_reserved() const { return peak_reserved_; }
 
  private:
-  // ∫ over the spans of a device of what differs from its idle ledger.
+  // ∫ over the spans of a device of what differs from the ledger that each begins with.
   struct InSpans {
     DeviceLedger idle;
-    Int128 time = 0;
+    Int128 time = 0;  // of those that tell of an idle ledger
     Int128 workspace = 0;
     Int128 live = 0;
     Int128 reserved = 0;
     Int128 never = 0;
+    Int128 pad = 0;
     Int128 unguarded = 0;
   };
   // What a device holds from some time on.
