@@ -51,7 +51,7 @@ void UsageTotals::add(const SpanRecord& span) {
     sums.live += span.step_moment * span.live_growth.count();
     sums.reserved += span.taken_moment * span.block.count();
     sums.never += span.never_moment;
-    sums.pad += span.durations.moment(span.num_steps) * span.pad_growth.count();
+    sums.pad += span.step_moment * span.pad_growth.count();
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);
