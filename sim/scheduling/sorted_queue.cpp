@@ -30,18 +30,17 @@ class SortedQueue final : public WaitingQueue {
   void pop_head() override { waiting_.erase(waiting_.begin()); }
   [[nodiscard]] std::size_t size() const override { return waiting_.size(); }
 
-  // The one that would be served last; of those with equal keys and arrivals the first.
+  // The one that would be served last. vLLM's priorities take of those with equal keys and arrivals
+  // the first; elsewhere that would let equals take memory from each other for ever.
   [[nodiscard]] std::size_t choose_victim(const std::vector<Sequence*>& running) const override {
-    std::size_t victim = 0;
-    std::tuple last(key_of(*running[0]), running[0]->request.arrival);
-    for (std::size_t i = 1; i < running.size(); ++i) {
-      const std::tuple other(key_of(*running[i]), running[i]->request.arrival);
-      if (last < other) {
-        victim = i;
-        last = other;
-      }
-    }
-    return victim;
+    const bool is_vllms = settings_.order == Order::priority;
+    const auto goes_before = [&](const Sequence* a, const Sequence* b) {
+      return is_vllms ? std::tuple(key_of(*a), a->request.arrival) <
+                            std::tuple(key_of(*b), b->request.arrival)
+                      : rank(*a) < rank(*b);
+    };
+    const auto victim = std::max_element(running.begin(), running.end(), goes_before);
+    return static_cast<std::size_t>(victim - running.begin());
   }
 
  private:

@@ -55,6 +55,17 @@ TEST(Orders, TheShortestJobGoesFirst) {
   EXPECT_EQ(ends(one_at_a_time(Order::sjf), requests), "3 2 1 0");
 }
 
+// Two fit at first, and one to its end: whoever came first keeps its memory.
+TEST(Orders, EqualsDoNotTakeMemoryFromEachOtherForEver) {
+  for (const Order order : {Order::sjf, Order::edf}) {
+    Scenario scenario = one_at_a_time(order);
+    std::get<VllmV1Spec>(scenario.engine.policy).max_num_seqs = 4;
+    std::get<VllmV1Spec>(scenario.engine.policy).version = VllmV1Version::v0_11;
+    std::get<PagedKvSpec>(scenario.engine.kv_cache).num_blocks = Blocks{5};
+    EXPECT_EQ(ends(scenario, {now(0, 16, 40), now(1, 16, 40), now(2, 16, 40)}), "0 1 2");
+  }
+}
+
 TEST(Orders, PredictionsErrAndErrAlike) {
   std::vector<Request> requests;
   for (std::int64_t id = 0; id < 12; ++id) {
