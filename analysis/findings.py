@@ -162,6 +162,33 @@ def latency_title(sweep):
     return text if math.isnan(tpot) else f"{text} at {duration(tpot / 1000)} per output token"
 
 
+def gaps_title(sweep):
+    """The longest and the shortest gaps, and how long the first token waits with each."""
+    column = "p99_itl_ms"
+    rows = [(row[column], row["median_ttft_ms"], line, row["position"])
+            for line in sweep.settings(column) for _, row in line.rows.dropna(
+                subset=[column, "median_ttft_ms"]).iterrows()]
+    high, low = max(rows, key=lambda row: row[0]), min(rows, key=lambda row: row[0])
+
+    def who(row):
+        return of_line(row[2]) if sweep.across.wordy or row[2].name else sweep.across.phrase(row[3])
+
+    if high[0] <= 1.05 * low[0]:
+        return f"One gap in a hundred lasts {duration(low[0] / 1000)} with every setting"
+    return f"One gap in a hundred between tokens lasts {duration(high[0] / 1000)} with {who(high)} " \
+           f"and {duration(low[0] / 1000)} with {who(low)}, whose first token comes " \
+           f"{sooner(low[1] / high[1])}"
+
+
+def sooner(ratio):
+    """`30 % later` of 1.3, `as early` of 1."""
+    if 0.97 < ratio < 1.03:
+        return "as early"
+    if ratio > 2:
+        return f"{times(ratio)} as late"
+    return f"{percent(abs(ratio - 1))} {'later' if ratio > 1 else 'sooner'}"
+
+
 def classes_title(sweep):
     """How much of the KV pool holds live tokens, at the last position that all lines have."""
     column = "kv_live_of_pool"

@@ -1,5 +1,8 @@
 """The pictures of a sweep: functions of it that return a figure, or nothing without data."""
 
+import math
+
+from matplotlib import ticker
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -21,6 +24,7 @@ def pictures(sweep):
     slug = sweep.across.slug
     for name, draw in ((f"waste_against_{slug}", waste), (f"throughput_against_{slug}", throughput),
                        ("throughput_against_latency", latency),
+                       (f"gaps_between_tokens_against_{slug}", gaps),
                        (f"memory_classes_against_{slug}", stacked_pictures.memory_classes),
                        (f"waste_by_class_against_{slug}", stacked_pictures.waste_by_class),
                        (f"where_time_went_against_{slug}", stacked_pictures.time_parts)):
@@ -160,6 +164,39 @@ def latency(sweep):
     for axes, (name, _) in zip(grid, panels):
         draw_latency(axes, sweep, name)
     return figure
+
+
+def gaps(sweep):
+    """What stalls cost: the gaps between tokens, and what the first token pays for shorter ones."""
+    columns = [("p99_itl_ms", "99th percentile of the gaps between tokens (ITL)"),
+               ("median_ttft_ms", "Median time to the first token (TTFT)")]
+    if not all(sweep.has(column) for column, _ in columns):
+        return None
+    figure = style.new_figure(5.0)
+    panels = figure.subplots(1, 2)
+    for axes, (column, title) in zip(panels, columns):
+        most = max(line.rows[column].max() for line in sweep.lines) / 1000
+        unit, size = findings.time_unit(most)
+        draw_lines(axes, sweep, column)
+        axes.set_ylim(0, 1000 * most * 1.1)
+        axes.yaxis.set_major_locator(ticker.MultipleLocator(even_step(most / size) * 1000 * size))
+        axes.yaxis.set_major_formatter(
+            lambda value, _, scale=1000 * size: style.plain(round(value / scale, 9)))
+        axes.set_ylabel(unit)
+        axes.set_title(title, color=style.GREY)
+    style.compose(figure, findings.gaps_title(sweep),
+                  caption(sweep, f"Pauses in the middle of answers, and the wait for their beginning, "
+                                 f"against the {sweep.across.words}"),
+                  legend(sweep), bottom=style.bottom_for(sweep.across), between=0.75)
+    for axes in panels:
+        style.across_axis(axes, sweep.across)
+    return figure
+
+
+def even_step(most):
+    """A round step of which four to eight reach `most`."""
+    power = 10 ** math.floor(math.log10(most / 4))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= most / 7)
 
 
 def draw_latency(axes, sweep, name):

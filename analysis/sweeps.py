@@ -68,7 +68,8 @@ class Across:
         text = self.text(position)
         if self.is_batch_limit:
             return f"{text} sequence" if text == "1" else f"{text} sequences"
-        return f"{self.short} {text}" if self.numeric or self.path == "point" else text
+        plain = self.numeric or self.path == "point" or text in ("true", "false")
+        return f"{self.short} {text}" if plain else text
 
     def from_to(self, first, last):
         """`from 1 to 32 sequences`."""
@@ -132,6 +133,71 @@ def spoken(value):
     return ": ".join(part for part in (kind, ", ".join(rest)) if part)
 
 
+def parts_of(text):
+    """The pairs of a mapping on one line, whose values may be mappings; the text where it is none."""
+    text = text.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        return text
+    pairs, depth, begin = [], 0, 1
+    for place, letter in enumerate(text):
+        depth += (letter in "{[") - (letter in "}]")
+        if (letter == "," and depth == 1) or (letter == "}" and depth == 0):
+            key, _, value = text[begin:place].partition(":")
+            pairs.append((key.strip(), parts_of(value)))
+            begin = place + 1
+    return pairs
+
+
+def flat(parts, path=()):
+    for key, value in parts:
+        if isinstance(value, list):
+            yield from flat(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def is_word(value):
+    return re.fullmatch(r"[A-Za-z_]\w*", value) and value not in ("true", "false")
+
+
+def short_names(values):
+    """For each mapping among the values a name that no other has: its kind and the words in which
+    it differs; its numbers where it has no kind, or where words do not tell it apart."""
+    pairs = {value: dict(flat(parts_of(value))) for value in values
+             if isinstance(parts_of(value), list)}
+    shared = set.intersection(*(set(found.items()) for found in pairs.values())) if pairs else set()
+
+    def name(value, words, numbers):
+        said = {}
+        for path, given in pairs[value].items():
+            if path[-1] == "kind" or ((path, given) not in shared or len(pairs) == 1):
+                if words if is_word(given) else numbers:
+                    said.setdefault(path[:-1], []).append(
+                        (path[-1] == "kind", given if is_word(given) else f"{path[-1]} {given}"))
+        groups = []
+        for group in said.values():
+            kind = ", ".join(text for first, text in group if first)
+            rest = ", ".join(text for first, text in group if not first)
+            groups.append(": ".join(part for part in (kind, rest) if part))
+        return ", ".join(groups)
+
+    names = {}
+    for value in values:
+        if value not in pairs:
+            continue
+        has_kind = any(path[-1] == "kind" for path in pairs[value])
+        for words, numbers in (((True, False),) if has_kind else ((False, True), (True, False))):
+            short = name(value, words, numbers)
+            others = (name(other, words, numbers) for other in pairs if other != value)
+            if short and short not in others:
+                names[value] = short
+                break
+        else:
+            names[value] = name(value, True, True) or spoken(value)
+    unique = len(set(names.values())) == len(names)
+    return names if unique else {value: spoken(value) for value in names}
+
+
 def named(path, value):
     """A line's name: a word stands for itself, a number needs its key."""
     text = spoken(value)
@@ -187,6 +253,8 @@ def read_sweep(path):
     tables.require_columns(path, header, columns)
     points = tables.as_numbers(path, points, columns).reset_index(drop=True)
     axes = header[header.index("point") + 1:header.index("status")]
+    for axis in axes:
+        points[axis] = points[axis].replace(short_names(list(dict.fromkeys(points[axis]))))
     seeds = [axis for axis in axes if axis == "seed" and points[axis].nunique() > 1]
     across = choose_across(points, [axis for axis in axes if axis not in seeds])
     points["position"] = points[across.path].map(dict(zip(across.values, across.positions)))

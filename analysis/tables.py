@@ -18,7 +18,7 @@ SUMMARY_COLUMNS = [
     "request_throughput", "output_throughput", "duration_s", "num_finished", "num_preemptions",
     "mean_ttft_ms", "median_ttft_ms", "p90_ttft_ms", "p99_ttft_ms",
     "mean_tpot_ms", "median_tpot_ms", "p90_tpot_ms", "p99_tpot_ms",
-    "mean_e2el_ms", *(f"mean_{part}_ms" for part in TIME_PARTS),
+    "mean_e2el_ms", "median_itl_ms", "p99_itl_ms", *(f"mean_{part}_ms" for part in TIME_PARTS),
     "kv_waste_of_reserved", "kv_waste_of_pool", "kv_live_of_pool"]
 
 # The classes of the device ledger, as memory.csv has them: they sum to the capacity.

@@ -14,70 +14,82 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "groups of digits are packed so");
 
-// Three digits as text, the first in the lowest byte, and in the highest one how many of them lead
-// with zeros (the last digit of 0 counts as one) and how many zeros end them.
-struct Group {
-  std::uint32_t packed = 0;
+// Three digits as text, the first in the lowest byte. The highest byte says by how many bits to
+// shift the zeros that lead out of it, so also how many lead, and how many zeros end it (the last
+// digit of 0 leads no number).
+class Group {
+ public:
+  constexpr Group() = default;
+  constexpr explicit Group(std::uint32_t value) {
+    const std::uint32_t leading = value < 10 ? 2 : value < 100 ? 1 : 0;
+    const std::uint32_t trailing = value == 0 ? 3 : value % 100 == 0 ? 2 : value % 10 == 0 ? 1 : 0;
+    packed_ = ('0' + value / 100) | ('0' + value / 10 % 10) << 8 | ('0' + value % 10) << 16 |
+              (8 * leading) << 24 | trailing << 30;
+  }
 
-  [[nodiscard]] constexpr std::uint32_t leading() const { return packed >> 24 & 3; }
-  [[nodiscard]] constexpr std::uint32_t trailing() const { return packed >> 26; }
+  [[nodiscard]] constexpr std::uint32_t text() const { return packed_; }
+  [[nodiscard]] constexpr std::uint32_t short_text() const {
+    return packed_ >> (packed_ >> 24 & 31);
+  }
+  [[nodiscard]] constexpr std::uint32_t leading() const { return packed_ >> 27 & 3; }
+  [[nodiscard]] constexpr std::uint32_t trailing() const { return packed_ >> 30; }
+
+ private:
+  std::uint32_t packed_ = 0;
 };
-
-constexpr Group group_of(std::uint32_t value) {
-  const std::uint32_t digits[] = {value / 100, value / 10 % 10, value % 10};
-  const std::uint32_t leading = value < 10 ? 2 : value < 100 ? 1 : 0;
-  const std::uint32_t trailing = value == 0 ? 3 : value % 100 == 0 ? 2 : value % 10 == 0 ? 1 : 0;
-  return {('0' + digits[0]) | ('0' + digits[1]) << 8 | ('0' + digits[2]) << 16 | leading << 24 |
-          trailing << 26};
-}
 
 // 4 KB: small enough to stay near, large enough to write a number in a few steps.
 constexpr std::array<Group, 1000> make_groups() {
   std::array<Group, 1000> groups{};
   for (std::uint32_t value = 0; value < groups.size(); ++value) {
-    groups[value] = group_of(value);
+    groups[value] = Group(value);
   }
   return groups;
 }
 constexpr std::array<Group, 1000> groups = make_groups();
 
-// These write up to a byte beyond the end that they return.
-inline char* write_group(char* out, std::uint64_t value) {
-  std::memcpy(out, &groups[value].packed, 4);
+// These write up to a byte beyond the end that they return. Numbers of 32 bits are divided in
+// fewer instructions.
+inline char* write_text(char* out, std::uint32_t text) {
+  std::memcpy(out, &text, 4);
   return out + 3;
 }
-inline char* write_short(char* out, std::uint64_t value) {
-  const Group group = groups[value];
-  const std::uint32_t text = group.packed >> (8 * group.leading());
-  std::memcpy(out, &text, 4);
-  return out + 3 - group.leading();
+inline char* write_group(char* out, std::uint32_t value) {
+  return write_text(out, groups[value].text());
 }
-inline char* write_six(char* out, std::uint64_t value) {
+inline char* write_short(char* out, std::uint32_t value) {
+  const Group group = groups[value];
+  return write_text(out, group.short_text()) - group.leading();
+}
+inline char* write_six(char* out, std::uint32_t value) {
   return write_group(write_group(out, value / 1'000), value % 1'000);
 }
+inline char* write_short_six(char* out, std::uint32_t value) {
+  return value < 1'000 ? write_short(out, value)
+                       : write_group(write_short(out, value / 1'000), value % 1'000);
+}
+
+constexpr std::uint64_t million = 1'000'000;
 
 // Of more than six digits.
 [[gnu::noinline]] char* write_long(char* out, std::uint64_t value) {
-  constexpr std::uint64_t million = 1'000'000;
   const std::uint64_t high = value / million;
-  if (high >= million) {
-    out = write_long(out, high);
-  } else if (high >= 1'000) {
-    out = write_group(write_short(out, high / 1'000), high % 1'000);
-  } else {
-    out = write_short(out, high);
-  }
-  return write_six(out, value % million);
+  const auto low = static_cast<std::uint32_t>(value % million);
+  out = high < million ? write_short_six(out, static_cast<std::uint32_t>(high))
+                       : write_long(out, high);
+  return write_six(out, low);
 }
 
 inline char* write_positive(char* out, std::uint64_t value) {
-  if (value < 1'000) {
-    return write_short(out, value);
+  return value < million ? write_short_six(out, static_cast<std::uint32_t>(value))
+                         : write_long(out, value);
+}
+
+[[gnu::noinline]] char* drop_zeros(char* end) {
+  while (end[-1] == '0') {
+    --end;
   }
-  if (value >= 1'000'000) {
-    return write_long(out, value);
-  }
-  return write_group(write_short(out, value / 1'000), value % 1'000);
+  return end;
 }
 
 // The decimals of a fraction, three in each group, trailing zeros dropped, behind a point; nothing
@@ -88,31 +100,20 @@ inline char* write_fraction(char* out, std::uint64_t rest) {
   if (rest == 0) {
     return out;
   }
-  *out = '.';
-  constexpr std::uint64_t million = 1'000'000;
-  const std::uint64_t high = rest / million;
-  char* end = num_groups == 4 ? write_six(out + 1, high) : write_group(out + 1, high);
-  const std::uint64_t low = rest % million;
-  end = write_group(end, low / 1'000);
+  *out++ = '.';
+  const auto high = static_cast<std::uint32_t>(rest / million);
+  const auto low = static_cast<std::uint32_t>(rest - high * million);
+  out = num_groups == 4 ? write_six(out, high) : write_group(out, high);
+  out = write_group(out, low / 1'000);
   const Group last = groups[low % 1'000];
-  std::memcpy(end, &last.packed, 4);
-  end += 3 - last.trailing();
-  if (last.trailing() == 3) {
-    while (end[-1] == '0') {
-      --end;
-    }
-  }
-  return end;
+  out = write_text(out, last.text()) - last.trailing();
+  return last.trailing() == 3 ? drop_zeros(out) : out;
 }
 
-// `value` / unit as decimal text, where unit = 1000^num_groups. Wide integers are divided only
-// where they must be: each such division costs as much as the rest of a number.
+// Of a negative or a wide value. Wide integers are divided only where they must be: such a division
+// costs as much as the rest of a number.
 template <std::uint64_t unit, int num_groups>
-inline char* write_scaled(char* out, Int128 value) {
-  if (static_cast<std::uint64_t>(value >> 63) == 0) {
-    const auto narrow = static_cast<std::uint64_t>(value);
-    return write_fraction<num_groups>(write_positive(out, narrow / unit), narrow % unit);
-  }
+[[gnu::noinline]] char* write_unusual(char* out, Int128 value) {
   if (value < 0) {
     *out++ = '-';
     value = -value;
@@ -120,6 +121,21 @@ inline char* write_scaled(char* out, Int128 value) {
   const Int128 whole = value / unit;
   out = write_integer(out, whole);
   return write_fraction<num_groups>(out, static_cast<std::uint64_t>(value - whole * unit));
+}
+
+// `value` / unit as decimal text, where unit = 1000^num_groups.
+template <std::uint64_t unit, int num_groups>
+inline char* write_scaled(char* out, Int128 value) {
+  const auto narrow = static_cast<std::uint64_t>(value);
+  if (value != narrow) {
+    return write_unusual<unit, num_groups>(out, value);
+  }
+  if (narrow == 0) {
+    *out = '0';
+    return out + 1;
+  }
+  const std::uint64_t whole = narrow / unit;
+  return write_fraction<num_groups>(write_positive(out, whole), narrow - whole * unit);
 }
 
 template <class Write>
@@ -149,9 +165,11 @@ char* write_integer(char* out, Int128 value) {
   }
   out = write_integer(out, value / piece);
   const auto low = static_cast<std::uint64_t>(value % piece);
-  constexpr std::uint64_t million = 1'000'000;
-  out = write_six(out, low / million / million);
-  return write_six(write_six(out, low / million % million), low % million);
+  for (const std::uint64_t six :
+       {low / million / million, low / million % million, low % million}) {
+    out = write_six(out, static_cast<std::uint32_t>(six));
+  }
+  return out;
 }
 
 char* write_seconds(char* out, Duration duration) {

@@ -11,8 +11,8 @@ Duration Duration::from_seconds(double seconds) {
   // Split so that 53 bits of mantissa go to the fraction: whole seconds are exact by themselves.
   const double whole = std::trunc(seconds);
   const double fraction = (seconds - whole) * 1e12;
-  return Duration{static_cast<Int128>(whole) * 1'000'000'000'000 +
-                  static_cast<Int128>(std::nearbyint(fraction))};
+  return Duration{Int128{static_cast<std::int64_t>(whole)} * 1'000'000'000'000 +
+                  static_cast<std::int64_t>(std::nearbyint(fraction))};
 }
 
 double Duration::to_seconds() const {

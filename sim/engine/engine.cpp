@@ -80,7 +80,8 @@ Bytes graphs_a_layer(const Scenario& scenario) {
                   : Bytes{0};
 }
 
-Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder)
+Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder,
+               Advance advance)
     : id_(id),
       scenario_(scenario),
       recorder_(recorder),
@@ -97,7 +98,10 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       batches_in_flight_(batches_in_flight(scenario)),
       splits_groups_(traits_of(scenario.engine.policy).splits_groups),
       wants_request_kv_(recorder.wants_request_kv()),
-      wants_free_runs_(recorder.wants_free_runs()) {
+      wants_free_runs_(recorder.wants_free_runs()),
+      bytes_per_token_(lead_kv_bytes_per_token(scenario)),
+      jumps_(advance == Advance::span),
+      context_price_(pipeline_.per_context_token().value_or(StepTime{})) {
   report_usage(SimTime{});
 }
 
@@ -169,12 +173,14 @@ bool Engine::take_in(Sequence& sequence, const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now, SimTime /*horizon*/) {
+void Engine::schedule(SimTime now, SimTime horizon) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
   kv_->set_head_of_queue(head == nullptr ? std::nullopt : std::optional(head->kv));
-  report_usage(now);
+  if (!jumps_ || !jump(now, horizon)) {
+    report_usage(now);
+  }
 }
 
 // Returns whether there was anything to compute.
@@ -263,6 +269,9 @@ Duration Engine::time_of_prefills(const Batch& batch) {
 
 void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
   TESSERA_INVARIANT(busy() && busy_until() == now, "a step ends when its time is over");
+  if (jump_.steps > 0) {
+    land();
+  }
   const Batch& ended = in_flight_.front();
   phases_.end_step(ended.record.start, ended.record.end, ended.of_prefills);
   sample_tokens(now);
@@ -274,12 +283,8 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
       account(*sequence, now);
     }
   }
+  record_step();
   Batch& batch = in_flight_.front();
-  batch.record.step = &batch.step;
-  batch.record.finished = &finished_;
-  batch.record.after = policy_->sizes();
-  batch.record.free_blocks_after = kv_->free_blocks();
-  recorder_.on_step(batch.record);
   batch.step.clear();
   for (Sequence* sequence : batch.left) {
     sequences_.erase(*sequence);
@@ -295,6 +300,19 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
     sequences_.erase(*sequence);
   }
   withdraw_given_up(now, on_end);
+}
+
+void Engine::record_step() {
+  Batch& batch = in_flight_.front();
+  if (jump_.steps > 0) {
+    record_jump();
+    return;
+  }
+  batch.record.step = &batch.step;
+  batch.record.finished = &finished_;
+  batch.record.after = policy_->sizes();
+  batch.record.free_blocks_after = kv_->free_blocks();
+  recorder_.on_step(batch.record);
 }
 
 // At the boundary of a step an engine hears of the clients who have gone since the last one.
@@ -480,13 +498,19 @@ void Engine::report_usage(SimTime now) {
 }
 
 void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
-  const MemoryPlan& plan = plan_.devices[device];
   UsageRecord record;
   record.engine = id_;
   record.device = static_cast<std::int64_t>(device);
   record.time = now;
   record.queues = policy_->sizes();
-  DeviceLedger& ledger = record.ledger;
+  record.ledger = ledger_of(device, kv);
+  record.ledger.audit();
+  recorder_.on_usage(record);
+}
+
+DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) {
+  const MemoryPlan& plan = plan_.devices[device];
+  DeviceLedger ledger;
   ledger.capacity = plan.capacity;
   ledger.driver = plan.driver;
   ledger.weights = plan.weights;
@@ -495,8 +519,7 @@ void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
   ledger.graphs = plan.graphs;
   ledger.outside = plan.outside;
   ledger.kv = device_kv_.of_device(kv, device);
-  ledger.audit();
-  recorder_.on_usage(record);
+  return ledger;
 }
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 // One serving engine, step by step: a scheduler, a KV cache and a GPU that runs one step after the
-// other. It serves every policy with every KV manager, and is what faster engines must agree with.
+// other. It serves every policy with every KV manager, and is what faster engines must agree with,
+// itself among them when it jumps.
 //
 // It goes round schedule → launch → retire, with one batch in flight, two where scheduling is
 // asynchronous, or one a stage of a pipeline. The oldest step ends at busy_until(), when end_step()
@@ -16,6 +17,7 @@
 #include "sim/engine/beam_search.hpp"
 #include "sim/engine/device_kv.hpp"
 #include "sim/engine/family_table.hpp"
+#include "sim/engine/jump.hpp"
 #include "sim/engine/kv_account.hpp"
 #include "sim/engine/phase_account.hpp"
 #include "sim/engine/pipeline.hpp"
@@ -31,7 +33,9 @@ namespace tessera {
 
 class Engine final : public ServingEngine {
  public:
-  Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder);
+  // Advance::span: where a step would be decided again and again, it jumps over what follows.
+  Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Recorder& recorder,
+         Advance advance);
 
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
   void schedule(SimTime now, SimTime horizon) override;
@@ -73,6 +77,7 @@ class Engine final : public ServingEngine {
   [[nodiscard]] Duration time_of_prefills(const Batch& batch);
   void sample_tokens(SimTime now);
   void take_token(const StepEntry& entry, SimTime now);
+  void record_step();
   void leave(const Sequence& sequence, RequestStatus status, SimTime now,
              const std::function<void(const Request&)>& on_end);
   void withdraw_given_up(SimTime now, const std::function<void(const Request&)>& on_end);
@@ -83,6 +88,7 @@ class Engine final : public ServingEngine {
   void report_request_kv(const Sequence& sequence, const SequenceKvUsage& usage, SimTime now);
   void report_usage(SimTime now);
   void report_device(std::size_t device, const KvUsage& kv, SimTime now);
+  [[nodiscard]] DeviceLedger ledger_of(std::size_t device, const KvUsage& kv);
   // The workspace of a device's last step: most are like the one before.
   struct KnownWorkspace {
     Tokens tokens{-1};
@@ -91,6 +97,13 @@ class Engine final : public ServingEngine {
   };
   [[nodiscard]] Bytes workspace_of(const StepShape& shape, std::size_t device);
   [[nodiscard]] Bytes workspace_of(Tokens tokens, std::int64_t sequences, std::size_t device) const;
+
+  // Jumps: sim/engine/jump.cpp.
+  [[nodiscard]] bool jump(SimTime now, SimTime horizon);
+  [[nodiscard]] std::int64_t steps_to_jump(SimTime now, SimTime horizon);
+  [[nodiscard]] bool set_pace();
+  void land();
+  void record_jump();
 
   EngineId id_;
   const Scenario& scenario_;
@@ -119,6 +132,11 @@ class Engine final : public ServingEngine {
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
   bool wants_free_runs_;
+
+  Bytes bytes_per_token_;
+  bool jumps_;
+  StepTime context_price_;  // if it jumps
+  Jump jump_;               // that the batch in flight makes
 };
 
 // What an engine's KV manager is built on.

@@ -21,7 +21,9 @@ class EventRing {
 
   EventRing() { heads_.fill(nobody); }
 
-  // `who` is not in the ring and now < iteration.
+  [[nodiscard]] bool empty() const { return summary_ == 0; }
+
+  // `who` is not in the ring and now <= iteration.
   void insert(std::uint32_t who, std::int64_t iteration, std::int64_t now) {
     const auto bucket = bucket_of(std::min(iteration, now + size - 1));
     if (who >= links_.size()) {

@@ -25,6 +25,21 @@ bool KvAccount::update(SequenceId id, const SequenceKvUsage& usage, SimTime now)
   return true;
 }
 
+void KvAccount::go_on(SequenceId id, const Growth& growth) {
+  Entry& entry = entries_[index_of(id)];
+  SequenceKvUsage& usage = entry.usage;
+  const SimTime end = growth.start + growth.length;
+  Int128& wasted = entry.totals.wasted_byte_picoseconds;
+  wasted += (usage.reserved - usage.written).count() * (end - entry.since).picoseconds();
+  wasted += growth.reserved_byte_picoseconds - growth.moment * growth.written.count();
+  usage.written += growth.written * growth.steps;
+  usage.reserved += growth.reserved;
+  TESSERA_INVARIANT(usage.written <= usage.reserved, "written <= reserved");
+  entry.totals.peak_written = std::max(entry.totals.peak_written, usage.written);
+  entry.totals.peak_reserved = std::max(entry.totals.peak_reserved, usage.reserved);
+  entry.since = end;
+}
+
 KvAccount::Totals KvAccount::close(SequenceId id) {
   if (index_of(id) >= entries_.size()) {
     return {};

@@ -31,6 +31,32 @@ std::string why_not_apart(const Scenario& scenario) {
   return {};
 }
 
+// An engine that decides step by step jumps over steps that repeat, where it can tell how they go
+// on.
+std::string why_no_jumps(const Scenario& scenario, const MemoryPlan& plan) {
+  if (traits_of(scenario.engine.policy).batches_in_flight > 1) {
+    return "steps are scheduled before those in front of them have ended";
+  }
+  if (!make_kv_cache(scenario, plan)->has_outlook()) {
+    return "this KV cache changes with every step";
+  }
+  if (!make_cost_model(scenario)->per_context_token()) {
+    return "this cost model has no constant price for a token of context";
+  }
+  return {};
+}
+
+bool in_spans(const Scenario& scenario, const SourceTraits& source, const MemoryPlan& plan) {
+  return !source.gives_up && !source.several_sequences && why_not_in_spans(scenario, plan).empty();
+}
+
+MemoryPlan lead_plan(const Scenario& scenario) {
+  const auto plan = plan_memory(scenario);
+  TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
+                    "a scenario that is simulated fits its device");
+  return std::get<MemoryPlan>(plan);
+}
+
 }  // namespace
 
 std::string why_step_by_step(const Scenario& scenario, const SourceTraits& source,
@@ -41,25 +67,22 @@ std::string why_step_by_step(const Scenario& scenario, const SourceTraits& sourc
   if (!recorder.takes_spans()) {
     return "what is recorded needs every step by itself";
   }
-  if (source.gives_up || source.several_sequences) {
-    return "requests may be given up, or have several sequences";
-  }
   if (std::string why = why_not_apart(scenario); !why.empty()) {
     return why;
   }
-  const auto plan = plan_memory(scenario);
-  TESSERA_INVARIANT(std::holds_alternative<MemoryPlan>(plan),
-                    "a scenario that is simulated fits its device");
-  return why_not_in_spans(scenario, std::get<MemoryPlan>(plan));
+  const MemoryPlan plan = lead_plan(scenario);
+  return in_spans(scenario, source, plan) ? std::string() : why_no_jumps(scenario, plan);
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
                                            const EnginePlan& plan, const SourceTraits& source,
                                            Recorder& recorder) {
-  if (why_step_by_step(scenario, source, recorder).empty()) {
+  const bool one_by_one = !why_step_by_step(scenario, source, recorder).empty();
+  if (!one_by_one && in_spans(scenario, source, plan.lead_plan())) {
     return make_span_engine(id, scenario, plan.lead_plan(), recorder);
   }
-  return std::make_unique<Engine>(id, scenario, plan, recorder);
+  return std::make_unique<Engine>(id, scenario, plan, recorder,
+                                  one_by_one ? Advance::step : Advance::span);
 }
 
 }  // namespace tessera

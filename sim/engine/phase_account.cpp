@@ -41,13 +41,18 @@ RequestPhases PhaseAccount::close(SequenceId id, SimTime now) {
 }
 
 void PhaseAccount::set_queue_block(QueueBlock block, SimTime now) {
+  if (block == block_) {
+    return;
+  }
   memory_clock_ = memory_clock(now);
   blocked_since_ = now;
   block_ = block;
 }
 
 void PhaseAccount::end_step(SimTime start, SimTime end, Duration of_prefills) {
-  prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
+  if (of_prefills > Duration{}) {
+    prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
+  }
   last_end_ = end;
 }
 

@@ -52,6 +52,10 @@ StepTime Pipeline::time(const StepShape& shape) {
   return sum;
 }
 
+std::optional<StepTime> Pipeline::per_context_token() const {
+  return stages_.size() == 1 ? stages_.front().cost->per_context_token() : std::nullopt;
+}
+
 StepTime Pipeline::stage_time(Stage& stage, const StepShape& shape) const {
   if (stage.layers == lead_layers_) {
     return stage.cost->step(shape);

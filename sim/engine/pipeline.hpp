@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tessera/core/time.hpp"
@@ -28,6 +29,12 @@ class Pipeline {
   Passage pass_nothing(SimTime now);
   // What a batch takes, waiting aside.
   [[nodiscard]] StepTime time(const StepShape& shape);
+
+  // What a token of decode_context more adds to any batch's time, where that is a constant.
+  [[nodiscard]] std::optional<StepTime> per_context_token() const;
+  // The batch that was passed last goes round again, alone, and leaves at `end`. Precondition:
+  // there is one stage.
+  void pass_until(SimTime end) { stages_.front().free = end; }
 
   [[nodiscard]] std::int64_t stages() const { return static_cast<std::int64_t>(stages_.size()); }
 

@@ -68,14 +68,16 @@ Bytes SpanRecord::never_in(std::int64_t n) const {
 
 DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
   const Bytes live_then = live + live_growth * n;
+  const Bytes pad_then = pad_growth * n;
   const Bytes reserved_then = reserved + block * taken_until(n);
   const Bytes never_then = never_in(n);
   DeviceLedger then = *idle;
   then.workspace_used += workspace_used;
   then.workspace_idle -= workspace_used;
   then.kv.live += live_then;
+  then.kv.pad += pad_then;
   then.kv.reserved_never += never_then;
-  then.kv.reserved_future += reserved_then - live_then - never_then;
+  then.kv.reserved_future += reserved_then - live_then - pad_then - never_then;
   then.kv.withheld -= unguarded;
   then.kv.free_usable += unguarded - reserved_then;
   then.kv.largest_free += unguarded - reserved_then;

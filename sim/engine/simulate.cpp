@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 
 #include "sim/engine/engine.hpp"
 #include "sim/engine/router.hpp"
@@ -15,7 +16,9 @@ namespace {
 // An engine of the node, and what has been sent to it.
 struct Replica {
   std::unique_ptr<ServingEngine> engine;
-  std::deque<Request> inbox;  // sent to it since its last boundary
+  std::function<void(const Request&)> on_end;  // made once: it hears of every request
+  std::deque<Request> inbox;                   // sent to it since its last boundary
+  bool at_boundary = false;                    // at the moment that is worked on
 };
 
 class Node {
@@ -32,86 +35,95 @@ class Node {
     const EnginePlan& plan = std::get<EnginePlan>(planned);
     announce(plan);
     for (std::size_t i = 0; i < views_.size(); ++i) {
-      replicas_.push_back(
-          {make_engine(static_cast<EngineId>(i), scenario, plan, source.traits(), recorder), {}});
+      Replica& replica = replicas_.emplace_back();
+      replica.engine =
+          make_engine(static_cast<EngineId>(i), scenario, plan, source.traits(), recorder);
+      replica.on_end = [this, i](const Request& request) { hear_of_end(i, request); };
     }
   }
 
   // At every boundary: what has ended leaves, what has arrived is sent and seen, the next step is
   // decided. Engines take their turn in the order of their numbers.
   void run() {
-    SimTime now;
     while (true) {
-      end_steps(now);
-      route_arrivals(now);
+      end_steps();
+      route_arrivals();
       for (std::size_t i = 0; i < replicas_.size(); ++i) {
-        if (at_boundary_[i]) {
-          begin_steps(i, now);
+        if (replicas_[i].at_boundary) {
+          begin_steps(i);
         }
       }
       const SimTime next = next_event();
       if (next == SimTime::max()) {
         break;
       }
-      TESSERA_INVARIANT(next >= now, "time does not run backwards");
-      now = next;
+      TESSERA_INVARIANT(next >= now_, "time does not run backwards");
+      now_ = next;
     }
     std::int64_t iterations = 0;
     for (const Replica& replica : replicas_) {
       iterations += replica.engine->iterations();
     }
-    recorder_.on_end({.time = now, .source = source_.counts(), .iterations = iterations});
+    recorder_.on_end({.time = now_, .source = source_.counts(), .iterations = iterations});
   }
 
  private:
   // An engine without work is at a boundary at every moment. What was sent to it during its step is
   // seen before what arrives now.
-  void end_steps(SimTime now) {
-    at_boundary_.assign(replicas_.size(), false);
+  void end_steps() {
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
-      ServingEngine& engine = *replicas_[i].engine;
-      at_boundary_[i] = !engine.busy() || engine.busy_until() == now;
-      if (engine.busy() && engine.busy_until() == now) {
-        engine.end_step(now, [&](const Request& request) {
-          --views_[i].outstanding;
-          source_.on_end(request, now);
-        });
+      Replica& replica = replicas_[i];
+      ServingEngine& engine = *replica.engine;
+      const bool is_busy = engine.busy();
+      const bool ends = is_busy && engine.busy_until() == now_;
+      replica.at_boundary = !is_busy || ends;
+      if (ends) {
+        engine.end_step(now_, replica.on_end);
         views_[i].kv_reserved = engine.kv_reserved();
       }
-      if (at_boundary_[i]) {
-        deliver(i, now);
+      if (replica.at_boundary) {
+        deliver(i);
       }
     }
   }
 
   // Requests are sent when they arrive. One engine need not be woken for them: nobody chooses.
-  void route_arrivals(SimTime now) {
-    while (source_.next_arrival() <= now) {
+  void route_arrivals() {
+    while (source_.next_arrival() <= now_) {
       const Request request = source_.pop();
       const std::size_t chosen = replicas_.size() == 1 ? 0 : router_->choose(request, views_);
       ++views_[chosen].outstanding;
-      replicas_[chosen].inbox.push_back(request);
-      if (at_boundary_[chosen]) {
-        deliver(chosen, now);
+      if (replicas_[chosen].at_boundary) {
+        submit(chosen, request);
+      } else {
+        replicas_[chosen].inbox.push_back(request);
       }
     }
   }
 
-  // A rejection may let a closed loop's user send the next request, now.
-  void deliver(std::size_t chosen, SimTime now) {
+  void deliver(std::size_t chosen) {
     std::deque<Request>& inbox = replicas_[chosen].inbox;
     while (!inbox.empty()) {
       const Request request = inbox.front();
       inbox.pop_front();
-      if (!replicas_[chosen].engine->submit(request, now)) {
-        --views_[chosen].outstanding;
-        source_.on_end(request, now);
-      }
+      submit(chosen, request);
     }
   }
 
-  void begin_steps(std::size_t i, SimTime now) {
-    replicas_[i].engine->schedule(now, source_.next_arrival());
+  // A rejection may let a closed loop's user send the next request, now.
+  void submit(std::size_t chosen, const Request& request) {
+    if (!replicas_[chosen].engine->submit(request, now_)) {
+      hear_of_end(chosen, request);
+    }
+  }
+
+  void hear_of_end(std::size_t i, const Request& request) {
+    --views_[i].outstanding;
+    source_.on_end(request, now_);
+  }
+
+  void begin_steps(std::size_t i) {
+    replicas_[i].engine->schedule(now_, source_.next_arrival());
     views_[i].kv_reserved = replicas_[i].engine->kv_reserved();
   }
 
@@ -155,7 +167,7 @@ class Node {
   std::unique_ptr<EngineRouter> router_;
   std::vector<EngineView> views_;
   std::vector<Replica> replicas_;
-  std::vector<bool> at_boundary_;  // of the moment that is worked on
+  SimTime now_;
 };
 
 PlanRequest plan_request(const Scenario& scenario) {

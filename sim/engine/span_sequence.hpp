@@ -33,8 +33,10 @@ struct SpanSequence {
 
   // While it decodes: its entries are key + iteration before the step of that iteration.
   std::int64_t key = 0;
-  std::int64_t event = 0;         // when it takes its last block, then when it leaves
-  bool takes_last_block = false;  // at `event`
+  std::int64_t end = 0;            // the iteration at which it leaves
+  std::int64_t last_block = 0;     // at which it takes its last block
+  bool awaits_last_block = false;  // it is yet to take it, and will not use it to its end
+  std::uint32_t residue = 0;       // modulo the block size, of those at which it takes a block
 
   // When what it holds was last accounted for, and the engine's clocks then.
   SimTime since;
@@ -50,6 +52,17 @@ struct SpanSequence {
   std::int64_t most_blocks = 0;
   Int128 wasted = 0;  // ∫ of the entries that it holds room for and has not written
 
+  // It has arrived; whoever had its slot before is forgotten.
+  void begin(const Request& arrived, std::int64_t output_tokens) {
+    request = arrived;
+    output = output_tokens;
+    generated = entries = blocks = 0;
+    state = State::waiting;
+    scheduled.reset();
+    first_token.reset();
+    num_preemptions = most_entries = most_blocks = 0;
+    wasted = 0;
+  }
   [[nodiscard]] std::int64_t known() const { return request.prompt.count() + generated; }
   // Entries at its end: the last token is never written.
   [[nodiscard]] std::int64_t final_entries() const { return request.prompt.count() + output - 1; }

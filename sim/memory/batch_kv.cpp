@@ -121,6 +121,24 @@ void BatchKv::write(SequenceId id, Tokens entries) {
   free_old_tensors();
 }
 
+// As long as the tensors are; attention scans a cell of each row less in every step.
+void BatchKv::look_ahead(std::span<const SequenceId> batch, std::int64_t steps,
+                         Blocks /*kept_free*/, KvOutlook& outlook) const {
+  outlook.begin(batch.size());
+  outlook.more_cells_scanned = Tokens{-rows_};
+  if (old_.empty() && has_begun_) {
+    outlook.steps =
+        std::min({steps, (length_ - promised_).count(), steps_with_room(cells_, batch)});
+  }
+}
+
+void BatchKv::go_on(std::span<const SequenceId> batch, std::int64_t steps) {
+  promised_ += Tokens{steps};
+  for (const SequenceId id : batch) {
+    cells_.write(id, Tokens{steps});
+  }
+}
+
 void BatchKv::release(SequenceId id) {
   cells_.close(id);
   members_.erase(std::find(members_.begin(), members_.end(), id));

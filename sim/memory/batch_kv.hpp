@@ -41,6 +41,9 @@ class BatchKv : public KvCache {
   void write(SequenceId id, Tokens entries) final;
   void end_of_sequence(SequenceId id) final { cells_.end(id); }
   void release(SequenceId id) final;
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks kept_free,
+                  KvOutlook& outlook) const final;
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) final;
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) final { return Grant::never; }
   Grant swap_in(SequenceId /*id*/, KvWork& /*work*/) final { return Grant::never; }
   void set_head_of_queue(std::optional<KvSequence> /*head*/) final {}

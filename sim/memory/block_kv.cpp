@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "sim/memory/block_outlook.hpp"
 #include "sim/memory/block_queue.hpp"
 #include "sim/memory/block_tree.hpp"
 #include "sim/memory/row_table.hpp"
@@ -148,6 +149,41 @@ class BlockKv final : public KvCache {
     TESSERA_INVARIANT(swapped != swapped_.end(), "who is released holds KV");
     host_free_ += blocks_of(swapped->second.reserved);
     swapped_.erase(swapped);
+  }
+
+  [[nodiscard]] bool has_outlook() const override { return true; }
+
+  // The watermark's blocks are spared, so that what is withheld for it stays the same.
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks kept_free,
+                  KvOutlook& outlook) const override {
+    outlook.begin(batch.size());
+    const bool has_trees = std::any_of(batch.begin(), batch.end(),
+                                       [this](SequenceId id) { return trees_.contains(id); });
+    const Blocks kept = std::max(watermark_, kept_free);
+    if (has_trees || queue_.size() < kept_free) {
+      return;
+    }
+    if (rules_.grant == BlockGrant::as_it_grows) {
+      look_ahead_in_blocks(
+          rows_, batch, steps,
+          {layout_.block, bytes_per_token_, block_size_, std::max(queue_.size() - kept, Blocks{0})},
+          outlook);
+    } else {
+      outlook.steps = std::min(steps, steps_with_room(rows_, batch));
+    }
+  }
+
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
+    for (const SequenceId id : batch) {
+      const Row& row = rows_.row(id);
+      const Blocks needed = blocks_of(row.written + Tokens{steps + 1});
+      if (block_size_ * needed.count() > row.reserved) {
+        BlockChain& chain = chains_[index_of(id)];
+        take(chain, needed - chain.size);
+        rows_.grow(id, block_size_ * needed.count());
+      }
+      rows_.write(id, Tokens{steps});
+    }
   }
 
   Grant swap_out(SequenceId id, KvWork& work) override {

@@ -105,6 +105,18 @@ class ContiguousKv final : public KvCache {
     return entries <= rows_.row(id).reserved ? Grant::ok : Grant::never;
   }
 
+  [[nodiscard]] bool has_outlook() const override { return true; }
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks /*kept_free*/,
+                  KvOutlook& outlook) const override {
+    outlook.begin(batch.size());
+    outlook.steps = std::min(steps, steps_with_room(rows_, batch));
+  }
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
+    for (const SequenceId id : batch) {
+      rows_.write(id, Tokens{steps});
+    }
+  }
+
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
   Grant swap_in(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
 

@@ -141,6 +141,28 @@ class PrefixCachingKv final : public KvCache {
     held.blocks.clear();
   }
 
+  [[nodiscard]] bool has_outlook() const override { return true; }
+
+  // To the step before the first one that fills a block, which others can find from then on.
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks kept_free,
+                  KvOutlook& outlook) const override {
+    outlook.begin(batch.size());
+    if (blocks_.num_free() < kept_free) {
+      return;
+    }
+    for (const SequenceId id : batch) {
+      const Row& row = rows_.row(id);
+      const Tokens room = (row.reserved - row.written - Tokens{1}) % block_size_;
+      steps = std::min(steps, std::max(room.count() - 1, std::int64_t{0}));
+    }
+    outlook.steps = steps;
+  }
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
+    for (const SequenceId id : batch) {
+      rows_.write(id, Tokens{steps});
+    }
+  }
+
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
   Grant swap_in(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "sim/memory/block_outlook.hpp"
 #include "sim/memory/paged_layout.hpp"
 #include "sim/memory/radix_tree.hpp"
 #include "sim/memory/row_table.hpp"
@@ -131,6 +132,30 @@ class RadixKv final : public KvCache {
     }
     free_ += pages_of(row.reserved) - pages_of(kept);
     held = {};
+  }
+
+  [[nodiscard]] bool has_outlook() const override { return true; }
+
+  // Until the tree would learn of something, or would have to give up pages.
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks kept_free,
+                  KvOutlook& outlook) const override {
+    outlook.begin(batch.size());
+    const bool prefills = std::any_of(batch.begin(), batch.end(), [this](SequenceId id) {
+      const Held& held = held_[index_of(id)];
+      return held.shared + rows_.row(id).written < held.prefilled;
+    });
+    if (!prefills && free_ >= kept_free) {
+      look_ahead_in_blocks(rows_, batch, steps,
+                           {layout_.block, bytes_per_token_, page_, free_ - kept_free}, outlook);
+    }
+  }
+
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
+    for (const SequenceId id : batch) {
+      const Row& row = rows_.row(id);
+      take(id, pages_of(row.written + Tokens{steps + 1}) - pages_of(row.reserved));
+      rows_.write(id, Tokens{steps});
+    }
   }
 
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "tessera/core/contract.hpp"
@@ -171,6 +172,16 @@ class RowTable {
   std::vector<Row> rows_;  // by sequence id
   CellCounts totals_;
 };
+
+// For how many more steps the rows of `batch` have room, beyond the entry that they write next.
+[[nodiscard]] inline std::int64_t steps_with_room(const RowTable& rows,
+                                                  std::span<const SequenceId> batch) {
+  Tokens least = Tokens::max();
+  for (const SequenceId id : batch) {
+    least = std::min(least, rows.row(id).reserved - rows.row(id).written - Tokens{1});
+  }
+  return least.count();
+}
 
 // The classes of a usage that rows make up.
 [[nodiscard]] inline KvUsage usage_of(const CellCounts& cells, Bytes bytes_per_token) {

@@ -14,6 +14,8 @@ class StaticCacheKv final : public BatchKv {
   StaticCacheKv(const StaticCacheKvSpec& spec, const KvPool& pool)
       : BatchKv(spec.allocator, pool), row_(spec.max_cache_len.value_or(pool.max_model_len)) {}
 
+  [[nodiscard]] bool has_outlook() const override { return true; }
+
   void settle(KvWork& work) const override {
     work.cells_scanned += (length() - promised()) * rows();
   }

@@ -143,6 +143,30 @@ class VirtualKv final : public KvCache {
     mapped = Blocks{0};
   }
 
+  [[nodiscard]] bool has_outlook() const override { return true; }
+
+  // To the step before the first one after which a group is mapped.
+  void look_ahead(std::span<const SequenceId> batch, std::int64_t steps, Blocks kept_free,
+                  KvOutlook& outlook) const override {
+    outlook.begin(batch.size());
+    if (available() < kept_free) {
+      return;
+    }
+    outlook.steps = std::min(steps, steps_with_room(rows_, batch));
+    for (const SequenceId id : batch) {
+      const Row& row = rows_.row(id);
+      if (ahead_ > Tokens{0} && row.reserved < pool_.max_model_len) {
+        const Tokens untouched = row.reserved - row.written - std::min(ahead_, tokens_a_page_);
+        outlook.steps = std::min(outlook.steps, std::max(untouched.count(), std::int64_t{0}));
+      }
+    }
+  }
+  void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
+    for (const SequenceId id : batch) {
+      rows_.write(id, Tokens{steps});
+    }
+  }
+
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
   Grant swap_in(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }
   // Any free page serves any sequence, so no request waits for a place.

@@ -9,24 +9,20 @@
 namespace tessera {
 namespace {
 
-// A bucket holds the values that agree in their highest 10 bits: at most 2^-9 of its value wide, so
-// that its middle is within 2^-10 < 0.001 of each of them. Values below 1024 have a bucket each.
-constexpr int kept_bits = 10;
-constexpr std::int64_t half = std::int64_t{1} << (kept_bits - 1);
-constexpr std::size_t num_buckets = (128 - kept_bits + 2) * static_cast<std::size_t>(half);
-
 int bit_length(Int128 value) {
   const auto high = static_cast<std::uint64_t>(value >> 64);
   const auto low = static_cast<std::uint64_t>(value);
   return high != 0 ? 128 - __builtin_clzll(high) : low != 0 ? 64 - __builtin_clzll(low) : 0;
 }
 
-std::size_t bucket_of(Int128 value) {
+}  // namespace
+
+std::size_t Distribution::wide_bucket_of(Int128 value) {
   const int shift = std::max(0, bit_length(value) - kept_bits);
   return static_cast<std::size_t>(shift * half + static_cast<std::int64_t>(value >> shift));
 }
 
-Int128 middle_of(std::size_t bucket) {
+Int128 Distribution::middle_of(std::size_t bucket) {
   const auto index = static_cast<std::int64_t>(bucket);
   if (index < 2 * half) {
     return index;
@@ -36,13 +32,9 @@ Int128 middle_of(std::size_t bucket) {
   return start + (static_cast<Int128>(1) << shift) / 2;
 }
 
-}  // namespace
-
-void Distribution::add(Duration value, std::int64_t times) {
-  const Int128 picoseconds = value.picoseconds();
+void Distribution::add_unusual(Int128 picoseconds, std::int64_t times) {
   TESSERA_INVARIANT(picoseconds >= 0 && times > 0, "a latency is not negative");
-  min_ = count_ == 0 ? picoseconds : std::min(min_, picoseconds);
-  max_ = std::max(max_, picoseconds);
+  include(picoseconds, picoseconds);
   count_ += times;
   sum_ += picoseconds * times;
   const bool is_huge = picoseconds > std::numeric_limits<std::int64_t>::max();
@@ -52,22 +44,26 @@ void Distribution::add(Duration value, std::int64_t times) {
   if (buckets_.empty()) {
     add_pair(static_cast<std::int64_t>(picoseconds), times);
   } else {
-    add_to_histogram(picoseconds, times);
+    buckets_[wide_bucket_of(picoseconds)] += times;
   }
 }
 
 void Distribution::add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
   TESSERA_INVARIANT(n > 0 && times > 0, "a series has terms");
-  const Int128 first = series.first();
-  min_ = count_ == 0 ? first : std::min(min_, first);
-  max_ = std::max(max_, Int128{series.term(n - 1)});
+  const std::int64_t last = series.term(n - 1);
+  include(series.first(), last);
   count_ += n * times;
   sum_ += series.sum(n) * times;
   if (buckets_.empty() && count_ > max_values_) {
     change_to_histogram();
   }
   if (!buckets_.empty()) {
-    add_to_histogram(series, n, times);
+    const std::size_t bucket = bucket_of(static_cast<std::uint64_t>(series.first()));
+    if (bucket == bucket_of(static_cast<std::uint64_t>(last))) {
+      buckets_[bucket] += n * times;
+    } else {
+      add_to_histogram(series, n, times);
+    }
     return;
   }
   for (std::int64_t j = 0; j < n; ++j) {
@@ -133,9 +129,9 @@ void Distribution::sort_and_merge() {
 }
 
 void Distribution::change_to_histogram() {
-  buckets_.assign(num_buckets, 0);
+  buckets_.assign((128 - kept_bits + 2) * static_cast<std::size_t>(half), 0);
   for (const Pair& pair : pairs_) {
-    add_to_histogram(pair.value, pair.times);
+    buckets_[bucket_of(static_cast<std::uint64_t>(pair.value))] += pair.times;
   }
   pairs_ = {};
   sorted_ = true;
@@ -146,9 +142,7 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
                                     std::int64_t times) {
   std::int64_t value = series.first();
   for (std::int64_t left = n; left > 0;) {
-    const int shift =
-        std::max(0, 64 - __builtin_clzll(static_cast<std::uint64_t>(value) | 1) - kept_bits);
-    const std::int64_t bucket = shift * half + (value >> shift);
+    const int shift = shift_of(static_cast<std::uint64_t>(value));
     std::int64_t here = left;
     if (series.growth() > 0) {
       const std::int64_t to_next = (((value >> shift) + 1) << shift) - value;
@@ -156,14 +150,10 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
                  ? 1
                  : std::min(left, (to_next + series.growth() - 1) / series.growth());
     }
-    buckets_[static_cast<std::size_t>(bucket)] += here * times;
+    buckets_[bucket_of(static_cast<std::uint64_t>(value))] += here * times;
     value += here * series.growth();
     left -= here;
   }
-}
-
-void Distribution::add_to_histogram(Int128 value, std::int64_t times) {
-  buckets_[bucket_of(value)] += times;
 }
 
 // The smallest and the largest value are exact even in the histogram.

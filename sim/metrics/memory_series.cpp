@@ -55,16 +55,29 @@ MemorySeries::MemorySeries(Duration every, std::int64_t devices)
 
 void MemorySeries::add(const UsageRecord& record) {
   device_at(record.engine, record.device, record.time).state = record;
+  find_next_row();
+}
+
+void MemorySeries::find_next_row() {
+  Int128 next = devices_.front().next;
+  for (const Device& device : devices_) {
+    next = std::min(next, device.next);
+  }
+  next_row_ = SimTime::at(Duration::picoseconds(next * every_));
 }
 
 // What it leaves is told by the record that follows at its end.
 void MemorySeries::add(const SpanRecord& span) {
+  if (span.end <= next_row_) {
+    return;
+  }
   Device& device = device_at(span.engine, span.device, span.start);
   const Int128 end = span.end.since_start().picoseconds();
   while (device.next * every_ < end) {
     const SimTime instant = SimTime::at(Duration::picoseconds(device.next * every_));
     emit_row(device, span.ledger_of(span.step_at(instant)));
   }
+  find_next_row();
 }
 
 // The device with the rows up to `time` written.

@@ -47,11 +47,13 @@ class MemorySeries {
   void emit_rows(Device& device, Int128 time);
   void emit_row(Device& device, const DeviceLedger& ledger);
   void widen();
+  void find_next_row();
 
   Int128 every_;
   std::int64_t max_instants_;
   Int128 stride_ = 1;
   std::vector<Device> devices_;
+  SimTime next_row_;  // of any device: what ends before it has nothing to tell
 };
 
 }  // namespace tessera

@@ -1,6 +1,8 @@
 #include "sim/metrics/step_totals.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "tessera/core/contract.hpp"
 
@@ -8,10 +10,8 @@ namespace tessera {
 
 namespace {
 
-// Of a duration that 64 bits hold, as those of spans do.
-Duration times(Duration duration, std::int64_t n) {
-  return Duration::picoseconds(Int128{static_cast<std::int64_t>(duration.picoseconds())} * n);
-}
+constexpr std::array<Duration StepTime::*, 4> parts_of_time{&StepTime::compute, &StepTime::memory,
+                                                            &StepTime::overhead, &StepTime::link};
 
 }  // namespace
 
@@ -55,19 +55,74 @@ void StepTotals::add(const SpanRecord& span) {
   const std::int64_t context =
       span.priced_context * n + span.shape.decode_sequences * (n * (n - 1) / 2);
   iterations_ += n;
-  for (const auto part :
-       {&StepTime::compute, &StepTime::memory, &StepTime::overhead, &StepTime::link}) {
-    time_.*part += times(span.common->*part, n) + times(span.context_price->*part, context);
+  if (span.context_price != priced_by_) {
+    settle_context(span.context_price);
+  }
+  context_ += context;
+  for (const auto part : parts_of_time) {
+    // 64 bits hold the times of a span's steps.
+    const auto each = static_cast<std::int64_t>((span.common->*part).picoseconds());
+    time_.*part += Duration::picoseconds(Int128{each} * n);
   }
   busy_ += span.end - span.start;
   preemptions_ += span.num_preempted;
   recomputed_ += span.recomputed_tokens;
-  if (span.continuing > 0) {
+  if (span.repeated != nullptr) {
+    add_entries(span);
+  } else if (span.continuing > 0) {
     itl.add(span.durations, n, span.continuing);
   }
   for (const Duration gap : span.longer_gaps) {
     itl.add(gap);
   }
+}
+
+// As the steps of the span would have been counted, one by one.
+void StepTotals::add_entries(const SpanRecord& span) {
+  const std::int64_t n = span.num_steps;
+  const SimTime first_end = span.start_of(1);
+  std::int64_t alike = 0;  // sequences whose first gaps are `gap`
+  Duration gap;
+  for (const StepEntry& entry : span.repeated->entries) {
+    if (entry.kind == EntryKind::dead_row) {
+      continue;
+    }
+    Slot& slot = slot_of(span.engine, *entry.sequence);
+    TESSERA_INVARIANT(slot.last_token.has_value(), "who decodes has sampled before");
+    StepEntry all = entry;
+    all.tokens += Tokens{n - 1};
+    all.context += Tokens{n - 1};
+    count_recomputed(slot, all);
+    if (alike > 0 && first_end - *slot.last_token != gap) {
+      itl.add(gap, std::exchange(alike, 0));
+    }
+    gap = first_end - *slot.last_token;
+    ++alike;
+    slot.last_token = span.end;
+  }
+  if (alike > 0) {
+    itl.add(gap, alike);
+  }
+  if (n > 1) {
+    const DurationSeries later(span.durations.term(1), span.durations.growth());
+    itl.add(later, n - 1, span.continuing);
+  }
+}
+
+StepTime StepTotals::time() const {
+  StepTime sum = time_;
+  for (const auto part : parts_of_time) {
+    sum.*part += Duration::picoseconds((context_price_.*part).picoseconds() * context_);
+  }
+  return sum;
+}
+
+// From now on, context is counted at another price.
+void StepTotals::settle_context(const StepTime* price) {
+  time_ = time();
+  context_ = 0;
+  context_price_ = *price;
+  priced_by_ = price;
 }
 
 void StepTotals::check_order(EngineId engine, SimTime start, SimTime end) {

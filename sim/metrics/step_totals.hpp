@@ -23,7 +23,8 @@ class StepTotals {
   void add(const SpanRecord& span);
 
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
-  [[nodiscard]] const StepTime& time() const { return time_; }
+  // Of all steps.
+  [[nodiscard]] StepTime time() const;
   [[nodiscard]] Duration busy() const { return busy_; }
   [[nodiscard]] std::int64_t preemptions() const { return preemptions_; }
   // Tokens computed more than once: of preempted sequences.
@@ -40,14 +41,19 @@ class StepTotals {
     std::optional<SimTime> last_token;
   };
 
+  void add_entries(const SpanRecord& span);
   void check_order(EngineId engine, SimTime start, SimTime end);
+  void settle_context(const StepTime* price);
   Slot& slot_of(EngineId engine, const Sequence& sequence);
   void count_recomputed(Slot& slot, const StepEntry& entry);
 
   std::vector<std::vector<Slot>> slots_;  // by engine
   std::vector<SimTime> last_end_;         // by engine
   std::int64_t iterations_ = 0;
-  StepTime time_;
+  StepTime time_;  // without what spans take for their context:
+  StepTime context_price_;
+  const StepTime* priced_by_ = nullptr;
+  Int128 context_ = 0;  // tokens at this price
   Duration busy_;
   std::int64_t preemptions_ = 0;
   std::int64_t recomputed_ = 0;

@@ -65,6 +65,9 @@ ThroughputSeries::ThroughputSeries(Duration every, std::int64_t engines)
                 2),
       engines_(static_cast<std::size_t>(engines)) {
   TESSERA_INVARIANT(every_ > 0, "a series has a distance between its rows");
+  for (Engine& engine : engines_) {
+    engine.close = every_;
+  }
 }
 
 void ThroughputSeries::add_tokens(EngineId engine, SimTime time, const StepTokens& tokens) {
@@ -84,12 +87,12 @@ void ThroughputSeries::add_span(const SpanRecord& span) {
   const std::int64_t tokens = span.shape.sampled_sequences;
   const Int128 end = span.end.since_start().picoseconds();
   std::int64_t ended = 0;
-  for (Int128 close = engine.start + every_ * stride_; close < end;
-       close = engine.start + every_ * stride_) {
+  while (engine.close < end) {
     if (engine.rows.size() == max_rows_) {
       widen();
       continue;
     }
+    const Int128 close = engine.close;
     const std::int64_t step = span.step_at(SimTime::at(Duration::picoseconds(close)));
     engine.open.output_tokens += (step - ended) * tokens;
     ended = step;
@@ -118,11 +121,11 @@ ThroughputSeries::Engine& ThroughputSeries::at(EngineId engine, SimTime time) {
 // Closes the intervals that end before `time`. An interval that would be a row too many stays open
 // and becomes the first half of a longer one.
 void ThroughputSeries::close_intervals(Engine& engine, Int128 time) {
-  while (engine.start + every_ * stride_ < time) {
+  while (engine.close < time) {
     if (engine.rows.size() == max_rows_) {
       widen();
     } else {
-      close_interval(engine, engine.start + every_ * stride_);
+      close_interval(engine, engine.close);
     }
   }
 }
@@ -130,6 +133,7 @@ void ThroughputSeries::close_intervals(Engine& engine, Int128 time) {
 void ThroughputSeries::close_interval(Engine& engine, Int128 end) {
   engine.rows.push_back({engine.start, end, engine.open, engine.state});
   engine.start = end;
+  engine.close = end + every_ * stride_;
   engine.open = {};
 }
 
@@ -150,6 +154,7 @@ void ThroughputSeries::widen() {
       rows[pair] = std::move(joined);
     }
     rows.resize(rows.size() / 2);
+    engine.close = engine.start + every_ * stride_;
   }
 }
 

@@ -52,6 +52,7 @@ class ThroughputSeries {
   };
   struct Engine {
     Int128 start = 0;  // of the open interval
+    Int128 close = 0;  // its end
     Deliveries open;
     State state;
     std::vector<Row> rows;

@@ -29,13 +29,17 @@ void UsageTotals::add(const UsageRecord& record) {
 void UsageTotals::add(const SpanRecord& span) {
   Device& device = device_at(span.engine, span.device, span.start);
   max_running_ = std::max(max_running_, span.queues.running);
-  change_reserved(device, span.reserved + span.block * span.num_taken);
+  change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
   const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
   InSpans& sums = device.in_spans;
-  if (sums.time == 0) {
-    sums.idle = *span.idle;
+  if (span.own_ledger) {
+    accumulate(*span.idle, time);
+  } else {
+    if (sums.time == 0) {
+      sums.idle = *span.idle;
+    }
+    sums.time += time;
   }
-  sums.time += time;
   sums.workspace += Int128{time} * span.workspace_used.count();
   sums.live += Int128{time} * span.live.count();
   sums.reserved += Int128{time} * span.reserved.count();
@@ -47,6 +51,7 @@ void UsageTotals::add(const SpanRecord& span) {
     sums.live += span.durations.moment(span.num_steps) * span.live_growth.count();
     sums.reserved += span.taken_moment * span.block.count();
     sums.never += span.never_moment;
+    sums.pad += span.durations.moment(span.num_steps) * span.pad_growth.count();
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);
@@ -69,14 +74,8 @@ Int128 UsageTotals::engine_time() const {
 UsageTotals::Device& UsageTotals::device_at(EngineId engine, std::int64_t device, SimTime time) {
   for (Device& known : current_) {
     if (known.engine == engine && known.device == device) {
-      TESSERA_INVARIANT(time >= known.since, "the records of a device are in order of time");
-      const Int128 passed = (time - known.since).picoseconds();
-      if (passed > 0) {
-        accumulate(known.ledger, passed);
-        if (device == 0) {
-          accumulate_queues(known.queues, passed);
-        }
-        known.since = time;
+      if (known.since != time) {
+        accumulate(known, time);
       }
       return known;
     }
@@ -86,6 +85,16 @@ UsageTotals::Device& UsageTotals::device_at(EngineId engine, std::int64_t device
   fresh.device = device;
   fresh.since = time;
   return fresh;
+}
+
+void UsageTotals::accumulate(Device& device, SimTime time) {
+  TESSERA_INVARIANT(time >= device.since, "the records of a device are in order of time");
+  const Int128 passed = (time - device.since).picoseconds();
+  accumulate(device.ledger, passed);
+  if (device.device == 0) {
+    accumulate_queues(device.queues, passed);
+  }
+  device.since = time;
 }
 
 void UsageTotals::change_reserved(Device& device, Bytes reserved) {
@@ -115,7 +124,8 @@ void UsageTotals::accumulate_spans(const InSpans& sums) {
   classes_[class_index("workspace_idle")] -= sums.workspace;
   classes_[class_index("kv_live")] += sums.live;
   classes_[class_index("kv_reserved_never")] += sums.never;
-  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never;
+  classes_[class_index("kv_pad")] += sums.pad;
+  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never - sums.pad;
   classes_[class_index("withheld")] -= sums.unguarded;
   classes_[class_index("free_usable")] += sums.unguarded - sums.reserved;
   reserved_ += sums.reserved;

@@ -55,14 +55,15 @@ class UsageTotals {
   [[nodiscard]] Bytes peak_reserved() const { return peak_reserved_; }
 
  private:
-  // ∫ over the spans of a device of what differs from its idle ledger.
+  // ∫ over the spans of a device of what differs from the ledger that each begins with.
   struct InSpans {
     DeviceLedger idle;
-    Int128 time = 0;
+    Int128 time = 0;  // of those that tell of an idle ledger
     Int128 workspace = 0;
     Int128 live = 0;
     Int128 reserved = 0;
     Int128 never = 0;
+    Int128 pad = 0;
     Int128 unguarded = 0;
   };
   // What a device holds from some time on.
@@ -77,6 +78,7 @@ class UsageTotals {
   };
 
   Device& device_at(EngineId engine, std::int64_t device, SimTime time);
+  void accumulate(Device& device, SimTime time);
   void accumulate(const DeviceLedger& ledger, Int128 time);
   void accumulate_spans(const InSpans& sums);
   void accumulate_queues(const QueueSizes& queues, Int128 time);

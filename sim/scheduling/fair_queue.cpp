@@ -48,6 +48,31 @@ class FairQueue final : public WaitingQueue {
   }
   void left(Sequence& sequence) override { charge_output(sequence); }
 
+  // As long as the tenant who is served next stays the one that has been served least.
+  [[nodiscard]] Repeats repeats(const std::vector<Sequence*>& running) const override {
+    if (size_ == 0) {
+      return {.steps = Repeats::forever};
+    }
+    std::map<std::int64_t, std::int64_t> growth;
+    for (const Sequence* sequence : running) {
+      growth[sequence->request.tenant] += price_of_output;
+    }
+    const auto next = least_served();
+    std::int64_t steps = Repeats::forever;
+    for (auto tenant = tenants_.begin(); tenant != tenants_.end(); ++tenant) {
+      const std::int64_t gain = growth[next->first] - growth[tenant->first];
+      if (!tenant->second.waiting.empty() && gain > 0) {
+        const bool wins_ties = next->first < tenant->first;
+        const std::int64_t lead = tenant->second.counter - next->second.counter;
+        steps = std::min(steps, (lead - (wins_ties ? 0 : 1)) / gain);
+      }
+    }
+    return {.steps = steps};
+  }
+  void repeat(const std::vector<Sequence*>& running, std::int64_t /*steps*/, SimTime now) override {
+    begin_step(running, now);
+  }
+
  private:
   struct Tenant {
     std::int64_t counter = 0;

@@ -43,6 +43,8 @@ class FastGen final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  [[nodiscard]] Repeats repeats() const override { return {.steps = Repeats::forever}; }
+
   [[nodiscard]] QueueSizes sizes() const override {
     const auto begun = std::count_if(prompts_.begin(), prompts_.end(), is_running);
     return {.running = static_cast<std::int64_t>(generating_.size()) + begun,

@@ -77,6 +77,23 @@ class FeedbackQueue final : public WaitingQueue {
   void admitted(const Sequence& sequence) override { jobs_[sequence.kv.id].runs_since = now_; }
   void left(Sequence& sequence) override { jobs_.erase(sequence.kv.id); }
 
+  // Until somebody has used up a quantum, or the starved are looked for.
+  [[nodiscard]] Repeats repeats(const std::vector<Sequence*>& running) const override {
+    Repeats repeats{.steps = steps_between_checks - 1 - steps_ % steps_between_checks};
+    for (const Sequence* sequence : running) {
+      const Job& job = jobs_.at(sequence->kv.id);
+      if (job.level < lowest_level) {
+        const SimTime since = std::max(now_, job.runs_since);
+        repeats.until = std::min(repeats.until, since + (quantum_of(job.level) - job.used));
+      }
+    }
+    return repeats;
+  }
+  void repeat(const std::vector<Sequence*>& running, std::int64_t steps, SimTime now) override {
+    steps_ += steps - 1;
+    begin_step(running, now);
+  }
+
   [[nodiscard]] bool displaces() const override { return true; }
   [[nodiscard]] bool gives_way(const Sequence& running) const override {
     return first_level()->first < level_of(running);

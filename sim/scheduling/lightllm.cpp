@@ -66,6 +66,16 @@ class LightLlm final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  // Until it looks at the queue; where nobody waits, that changes nothing.
+  [[nodiscard]] Repeats repeats() const override {
+    const bool has_looked = decodes_since_look_ == 1;
+    const std::int64_t left = spec_.router_max_wait_tokens - decodes_since_look_;
+    return {.steps = waiting_.empty() ? Repeats::forever : has_looked ? 0 : left};
+  }
+  void repeat(std::int64_t steps, SimTime /*now*/) override {
+    decodes_since_look_ = (decodes_since_look_ + steps - 1) % spec_.router_max_wait_tokens + 1;
+  }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

@@ -44,6 +44,10 @@ class ReservingBatch final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  // Who could not join finds neither a place nor memory later.
+  [[nodiscard]] Repeats repeats() const override { return waiting_.repeats(running_); }
+  void repeat(std::int64_t steps, SimTime now) override { waiting_.repeat(running_, steps, now); }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

@@ -51,6 +51,10 @@ class Sarathi final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  [[nodiscard]] Repeats repeats() const override {
+    return {.steps = Repeats::forever, .kept_free = Blocks{1}};
+  }
+
   [[nodiscard]] QueueSizes sizes() const override { return sizes_of(running_, waiting_); }
   [[nodiscard]] const Sequence* head_of_queue() const override {
     return waiting_.empty() ? nullptr : waiting_.front();

@@ -55,7 +55,8 @@ class Sglang final : public BatchPolicy {
     if (running_.empty() && chunked_ == nullptr) {
       is_full_ = false;
     }
-    if (chunked_ != nullptr || (!waiting_.empty() && !is_full_)) {
+    has_looked_ = chunked_ != nullptr || (!waiting_.empty() && !is_full_);
+    if (has_looked_) {
       prefill(builder);
     }
     if (builder.is_empty() && !running_.empty()) {
@@ -75,6 +76,17 @@ class Sglang final : public BatchPolicy {
     chunked_ = chunked_ == &sequence ? nullptr : chunked_;
     is_full_ = false;
     return Withdrawal::leaves;
+  }
+
+  // The ratio falls, and with it what the running ones are expected to add: that decides nothing
+  // where nobody is looked at.
+  [[nodiscard]] Repeats repeats() const override {
+    return {.steps = has_looked_ ? 0 : Repeats::forever};
+  }
+  void repeat(std::int64_t steps, SimTime /*now*/) override {
+    for (; steps > 0; --steps) {
+      lower_ratio();
+    }
   }
 
   [[nodiscard]] QueueSizes sizes() const override {
@@ -209,13 +221,17 @@ class Sglang final : public BatchPolicy {
     if (pages_for_decode() > builder.free_blocks()) {
       retract(builder);
     } else {
-      const double least = std::min(start_ratio_ * least_of_first_ratio, 1.0);
-      ratio_ = std::max(ratio_ - (start_ratio_ - least) / decay_steps, least);
+      lower_ratio();
     }
     for (Sequence* sequence : running_) {
       const Grant grant = builder.schedule(*sequence, Tokens{1});
       TESSERA_INVARIANT(grant == Grant::ok, "a decode has its page");
     }
+  }
+
+  void lower_ratio() {
+    const double least = std::min(start_ratio_ * least_of_first_ratio, 1.0);
+    ratio_ = std::max(ratio_ - (start_ratio_ - least) / decay_steps, least);
   }
 
   [[nodiscard]] Blocks pages_for_decode() const {
@@ -271,7 +287,8 @@ class Sglang final : public BatchPolicy {
   std::vector<Sequence*> running_;
   Sequence* chunked_ = nullptr;  // whose prompt is being split
   SglangQueue waiting_;
-  bool is_full_ = false;  // SGLang's batch_is_full
+  bool is_full_ = false;     // SGLang's batch_is_full
+  bool has_looked_ = false;  // at the queue, in the last step
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ class SimpleChunking final : public BatchPolicy {
     }
     const Turn other = turn_ == Turn::decode ? Turn::prefill : Turn::decode;
     // Whoever's turn finds nothing to do passes it on, in no time.
+    passed_on_ = builder.is_empty() && !builder.has_preempted() && other == Turn::decode;
     if (builder.is_empty() && !builder.has_preempted()) {
       if (other == Turn::decode) {
         decode(builder);
@@ -46,6 +47,11 @@ class SimpleChunking final : public BatchPolicy {
     std::erase(running_, &sequence);
     std::erase(waiting_, &sequence);
     return Withdrawal::leaves;
+  }
+
+  // Only a turn that found no prompt to compute says that the next will not, either.
+  [[nodiscard]] Repeats repeats() const override {
+    return {.steps = passed_on_ ? Repeats::forever : 0, .kept_free = Blocks{1}};
   }
 
   [[nodiscard]] QueueSizes sizes() const override { return sizes_of(running_, waiting_); }
@@ -93,6 +99,7 @@ class SimpleChunking final : public BatchPolicy {
 
   SimpleChunkingSpec spec_;
   Turn turn_ = Turn::prefill;
+  bool passed_on_ = false;  // prefill's turn, to the decodes
   std::deque<Sequence*> running_;
   std::deque<Sequence*> waiting_;
 };

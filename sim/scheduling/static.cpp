@@ -43,6 +43,8 @@ class Static final : public BatchPolicy {
     return std::erase(waiting_, &sequence) > 0 ? Withdrawal::leaves : Withdrawal::stays;
   }
 
+  [[nodiscard]] Repeats repeats() const override { return {.steps = Repeats::forever}; }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(rows_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};

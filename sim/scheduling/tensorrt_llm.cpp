@@ -43,6 +43,8 @@ class TensorRtLlm final : public BatchPolicy {
       chosen = fit_to_completion(builder);
     }
     schedule_micro_batch(builder, chosen);
+    all_chosen_computed_ = std::all_of(chosen.begin(), chosen.end(),
+                                       [](const Sequence* sequence) { return sequence->in_step; });
   }
 
   void retire(const std::vector<Sequence*>& finished, std::vector<Sequence*>& leaving) override {
@@ -53,6 +55,12 @@ class TensorRtLlm final : public BatchPolicy {
   [[nodiscard]] Withdrawal withdraw(Sequence& sequence) override {
     std::erase(requests_, &sequence);
     return Withdrawal::leaves;
+  }
+
+  // What the chosen would yet take sinks by what they take; who waits needs no less. Who was chosen
+  // and found no room may be chosen no more.
+  [[nodiscard]] Repeats repeats() const override {
+    return {.steps = all_chosen_computed_ ? Repeats::forever : 0};
   }
 
   [[nodiscard]] QueueSizes sizes() const override {
@@ -195,6 +203,7 @@ class TensorRtLlm final : public BatchPolicy {
   Tokens block_size_;
   Tokens pool_;
   std::vector<Sequence*> requests_;  // by arrival
+  bool all_chosen_computed_ = false;
 };
 
 }  // namespace

@@ -58,6 +58,18 @@ class Tgi final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  // Nobody takes memory or gives it back, so who waits does until patience ends, if there is any
+  // left. Right after a prefill nobody was asked.
+  [[nodiscard]] Repeats repeats() const override {
+    if (waiting_.empty() || spec_.chunked_prefill) {
+      return {.steps = Repeats::forever};
+    }
+    const bool was_asked = steps_since_prefill_ > 2;
+    const std::int64_t patience = spec_.max_waiting_tokens - steps_since_prefill_;
+    return {.steps = !was_asked ? 0 : patience < 0 ? Repeats::forever : patience};
+  }
+  void repeat(std::int64_t steps, SimTime /*now*/) override { steps_since_prefill_ += steps; }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = num_running(), .waiting = static_cast<std::int64_t>(waiting_.size())};
   }

@@ -45,6 +45,7 @@ class VllmV0 final : public BatchPolicy {
   void enqueue(Sequence& sequence) override { waiting_.push_back(&sequence); }
 
   void schedule(StepBuilder& builder) override {
+    head_before_ = waiting_.empty() ? nullptr : waiting_.front();
     if (spec_.chunked_prefill) {
       schedule_chunked(builder);
     } else {
@@ -62,6 +63,12 @@ class VllmV0 final : public BatchPolicy {
     std::erase(waiting_, &sequence);
     std::erase(swapped_, &sequence);
     return Withdrawal::leaves;
+  }
+
+  // By priority the queue is sorted once its head has been refused: the next step asks for another.
+  [[nodiscard]] Repeats repeats() const override {
+    const bool same_head = waiting_.empty() || waiting_.front() == head_before_;
+    return {.steps = same_head ? Repeats::forever : 0, .kept_free = Blocks{1}};
   }
 
   [[nodiscard]] QueueSizes sizes() const override {
@@ -282,6 +289,7 @@ class VllmV0 final : public BatchPolicy {
   std::deque<Sequence*> running_;
   std::deque<Sequence*> waiting_;
   std::deque<Sequence*> swapped_;
+  const Sequence* head_before_ = nullptr;  // of the queue, when the last step was decided
 };
 
 }  // namespace

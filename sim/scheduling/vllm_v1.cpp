@@ -60,6 +60,17 @@ class VllmV1 final : public BatchPolicy {
     return Withdrawal::leaves;
   }
 
+  // Who waits does so for a sequence or for tokens, which do not come free, or for memory, which
+  // only gets less. v0.11, which passes over prompts that are too long, turns its queue round.
+  [[nodiscard]] Repeats repeats() const override {
+    const bool turns = spec_.version == VllmV1Version::v0_11 && !spec_.chunked_prefill;
+    if (!waiting_.empty() && (turns || somebody_would_give_way())) {
+      return {};
+    }
+    return waiting_.repeats(running_);
+  }
+  void repeat(std::int64_t steps, SimTime now) override { waiting_.repeat(running_, steps, now); }
+
   [[nodiscard]] QueueSizes sizes() const override {
     return {.running = static_cast<std::int64_t>(running_.size()),
             .waiting = static_cast<std::int64_t>(waiting_.size())};
@@ -70,6 +81,12 @@ class VllmV1 final : public BatchPolicy {
   }
 
  private:
+  // Precondition: somebody waits.
+  [[nodiscard]] bool somebody_would_give_way() const {
+    return waiting_.displaces() && !running_.empty() &&
+           waiting_.gives_way(*running_[waiting_.choose_victim(running_)]);
+  }
+
   // A pipeline's first stage cannot compute a token that the last one has not sampled.
   [[nodiscard]] bool waits_for_its_token(const Sequence& sequence) const {
     return stages_ > 1 && sequence.in_flight > Tokens{0};

@@ -61,6 +61,14 @@ class WaitingQueue {
   virtual void admitted(const Sequence& /*sequence*/) {}
   // It leaves: it has sampled its last token, or its client has gone.
   virtual void left(Sequence& /*sequence*/) {}
+  // For how long the order of who waits, and of who gives way, stays as it is, if it is asked for
+  // at every step with the same `running`.
+  [[nodiscard]] virtual Repeats repeats(const std::vector<Sequence*>& /*running*/) const {
+    return {.steps = Repeats::forever};
+  }
+  // begin_step() has been called so many times more, the last time `now`.
+  virtual void repeat(const std::vector<Sequence*>& /*running*/, std::int64_t /*steps*/,
+                      SimTime /*now*/) {}
   // Whether waiting sequences displace running ones at all.
   [[nodiscard]] virtual bool displaces() const { return false; }
   // Whether `running` should give way to the head, where both cannot run.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace tessera {
@@ -30,7 +31,12 @@ GapQuantum::GapQuantum(Duration mean) {
 
 Duration GapQuantum::round(double seconds) const {
   const Int128 exact = Duration::from_seconds(std::min(seconds, longest_gap)).picoseconds();
-  return Duration::picoseconds((exact + quantum_ / 2) / quantum_ * quantum_);
+  const Int128 above = exact + quantum_ / 2;
+  if (above <= std::numeric_limits<std::int64_t>::max()) {
+    const auto narrow = static_cast<std::int64_t>(above);
+    return Duration::picoseconds(narrow - narrow % quantum_);
+  }
+  return Duration::picoseconds(above / quantum_ * quantum_);
 }
 
 PoissonGaps::PoissonGaps(const PoissonArrivals& spec)

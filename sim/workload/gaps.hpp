@@ -22,7 +22,7 @@ class GapQuantum {
   [[nodiscard]] Duration round(double seconds) const;
 
  private:
-  Int128 quantum_ = 1'000;
+  std::int64_t quantum_ = 1'000;  // picoseconds
 };
 
 class PoissonGaps {

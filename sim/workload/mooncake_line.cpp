@@ -10,7 +10,10 @@ namespace tessera {
 namespace {
 
 constexpr int deepest_nesting = 64;
-constexpr std::string_view number_characters = "0123456789+-.eE";
+
+bool is_of_number(char c) {
+  return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
+}
 
 // Walks over JSON text (RFC 8259). Numbers stay text, so that none goes through a double.
 class JsonCursor {
@@ -57,7 +60,9 @@ class JsonCursor {
   std::string_view scalar() {
     skip_blanks();
     const std::size_t start = at_;
-    at_ = std::min(text_.find_first_not_of(number_characters, at_), text_.size());
+    while (at_ < text_.size() && is_of_number(text_[at_])) {
+      ++at_;
+    }
     if (at_ == start) {
       return text_.substr(start, text_.find_first_of(",}]", start) - start);
     }
@@ -75,7 +80,7 @@ class JsonCursor {
     } else if (take('{')) {
       skip_members('}', depth);
     } else if (!skip_word("true") && !skip_word("false") && !skip_word("null")) {
-      if (at_ == text_.size() || number_characters.find(text_[at_]) == std::string_view::npos) {
+      if (at_ == text_.size() || !is_of_number(text_[at_])) {
         fail("expected a value");
       }
       static_cast<void>(scalar());

@@ -188,26 +188,26 @@ AttributePlaces attribute_places(const CsvTable& table) {
 }
 
 TraceAttributes read_attributes(std::span<const std::string_view> fields,
-                                const AttributePlaces& places, const Place& place) {
+                                const AttributePlaces& places, const LineReader& lines) {
   TraceAttributes attributes;
   for (std::size_t i = 0; i < places.size(); ++i) {
     const std::string_view text = places[i] ? fields[*places[i]] : std::string_view{};
     const AttributeColumn& column = attribute_columns()[i];
     if (!text.empty() && !column.read(text, attributes)) {
-      refuse_field(place, column.name, column.form, text);
+      refuse_field(lines.place(), column.name, column.form, text);
     }
   }
   return attributes;
 }
 
 // The output's limit in a field of limit_column; 0 where the field is empty.
-std::uint32_t read_limit(std::string_view text, const Place& place) {
+std::uint32_t read_limit(std::string_view text, const LineReader& lines) {
   if (text.empty()) {
     return 0;
   }
   const std::optional<std::uint32_t> limit = parse_tokens(text);
   if (!limit || *limit == 0) {
-    refuse_field(place, limit_column, limit_form, text);
+    refuse_field(lines.place(), limit_column, limit_form, text);
   }
   return *limit;
 }
@@ -235,10 +235,8 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
     if (!output) {
       refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
     }
-    const std::uint32_t limit =
-        limit_place ? read_limit((*fields)[*limit_place], lines.place()) : 0;
-    builder.add({*arrival, *prompt, *output, limit}, {},
-                read_attributes(*fields, others, lines.place()));
+    const std::uint32_t limit = limit_place ? read_limit((*fields)[*limit_place], lines) : 0;
+    builder.add({*arrival, *prompt, *output, limit}, {}, read_attributes(*fields, others, lines));
   }
 }
 

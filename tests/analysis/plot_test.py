@@ -60,6 +60,7 @@ def summary_cells(throughput=1.0, tpot=40.0, ttft=900.0, waste=0.05, pool_waste=
     for name, value in (("ttft", ttft), ("tpot", tpot)):
         for statistic, factor in (("mean", 1), ("median", 0.9), ("p90", 1.8), ("p99", 2.5)):
             cells[f"{statistic}_{name}_ms"] = value * factor if value != "" else ""
+    cells |= {"median_itl_ms": tpot, "p99_itl_ms": tpot if tpot == "" else 10 * tpot}
     for name, share in zip(CLASSES, ledger_shares()):
         cells[f"{name}_mean_bytes"] = share
     times = dict.fromkeys(TIME_PARTS, 0) | {"queued_memory": 600, "prefill": 150, "decode": 250}
@@ -232,7 +233,8 @@ class Files(WithFolder):
         pictures = [pathlib.Path(line) for line in done.stdout.splitlines()]
         self.assertEqual([path.name for path in pictures], [
             "waste_against_batch_limit.png", "throughput_against_batch_limit.png",
-            "throughput_against_latency.png", "memory_classes_against_batch_limit.png",
+            "throughput_against_latency.png", "gaps_between_tokens_against_batch_limit.png",
+            "memory_classes_against_batch_limit.png",
             "waste_by_class_against_batch_limit.png", "where_time_went_against_batch_limit.png",
             "memory_stack_0000.png", "memory_stack_0007.png", "latency_distributions_0007.png",
             "where_time_went_0007.png", "request_timeline_0007.png"])
@@ -282,7 +284,7 @@ class Files(WithFolder):
         done = self.plot(self.folder, "--point", "0002")
         self.assertEqual(done.returncode, 0, done.stderr)
         names = [pathlib.Path(line).name for line in done.stdout.splitlines()]
-        self.assertEqual(names[6:], ["memory_stack_0002.png", "latency_distributions_0002.png",
+        self.assertEqual(names[7:], ["memory_stack_0002.png", "latency_distributions_0002.png",
                                      "where_time_went_0002.png", "request_timeline_0002.png"])
         done = self.plot(self.folder, "--point", "2")
         self.assertEqual(done.returncode, 65)
@@ -297,7 +299,7 @@ class Files(WithFolder):
             digests.append([(pathlib.Path(line).name,
                              hashlib.sha256(pathlib.Path(line).read_bytes()).hexdigest())
                             for line in done.stdout.splitlines()])
-        self.assertEqual(len(digests[0]), 12)
+        self.assertEqual(len(digests[0]), 14)
         self.assertEqual(digests[0], digests[1])
         drawing = (self.folder / "a/waste_against_batch_limit.svg").read_text(encoding="utf-8")
         self.assertIn("<svg", drawing)
@@ -323,7 +325,7 @@ class Files(WithFolder):
             "sweep: {engine.policy.max_num_seqs: [1, 8, 64]}\n"
             "output: {request_kv: true, iterations: true, memory: {every: 1 s}, timeseries: {every: 1 s}}\n",
             encoding="utf-8")
-        for verb, pictures in (("sweep", 11), ("run", 8)):
+        for verb, pictures in (("sweep", 12), ("run", 8)):
             made = subprocess.run([program, verb, scenario, "-o", self.folder / verb],
                                   capture_output=True, text=True, check=False)
             self.assertEqual(made.returncode, 0, made.stderr)
@@ -422,6 +424,35 @@ class Titles(WithFolder):
         self.assertEqual(words(findings.time_shares_title(sweep)),
                          "With paged KV at 64 sequences, requests spend 60 % of 1.00 s waiting "
                          "for memory")
+
+    def test_gaps_between_tokens(self):
+        rows = [({"engine.policy.max_num_batched_tokens": budget},
+                 summary_cells(tpot=budget / 10, ttft=ttft))
+                for budget, ttft in ((128, 1300), (512, 1100), (2048, 1000))]
+        sweep = self.read_sweep(sweep_rows(rows))
+        self.assertEqual(words(findings.gaps_title(sweep)),
+                         "One gap in a hundred between tokens lasts 2.05 s with "
+                         "max_num_batched_tokens 2,048 and 128 ms with max_num_batched_tokens "
+                         "128, whose first token comes 30 % later")
+        self.assertEqual([words(findings.sooner(ratio)) for ratio in (1.0, 0.8, 1.5, 3.0)],
+                         ["as early", "20 % sooner", "50 % later", "3.0x as late"])
+
+    def test_names_say_in_what_settings_differ(self):
+        def names(*values):
+            return list(sweeps.short_names(values).values())
+
+        self.assertEqual(names("{kind: vllm_v1, max_num_seqs: 64}", "{kind: sglang, seqs: 64}",
+                               "{kind: tensorrt_llm, size: 64, policy: keep}",
+                               "{kind: tensorrt_llm, size: 64, policy: evict}"),
+                         ["vllm_v1", "sglang", "tensorrt_llm: keep", "tensorrt_llm: evict"])
+        self.assertEqual(names("{replicas: 1}", "{replicas: 4, router: least}", "{tensor: 4}"),
+                         ["replicas 1", "replicas 4", "tensor 4"])
+        self.assertEqual(names("{policy: {kind: orca, n: 8}, kv: {kind: contiguous, reserve: max}}",
+                               "{policy: {kind: orca, n: 8}, kv: {kind: paged}}"),
+                         ["orca, contiguous: max", "orca, paged"])
+        self.assertEqual(names("{kind: sarathi, chunk: 512}", "{kind: sarathi, chunk: 2048}"),
+                         ["sarathi: chunk 512", "sarathi: chunk 2048"])
+        self.assertEqual(names("paged", "64"), [], "only mappings need a name")
 
     def test_a_request_s_growth(self):
         write_csv(self.folder / "g.csv", growth_rows())
@@ -536,7 +567,7 @@ class Looks(WithFolder):
         for case, rows in cases.items():
             with self.subTest(case):
                 drawn = self.check(sweep_pictures.pictures(self.read_sweep(rows)))
-                self.assertEqual(drawn, 4 if case == "nothing measured" else 6)
+                self.assertEqual(drawn, 4 if case == "nothing measured" else 7)
 
     def test_no_texts_touch_in_a_run(self):
         self.write_run()

@@ -1,145 +1,20 @@
 // Many steps at once give what one step at a time gives, to the byte: random small scenarios of
-// every policy with every KV manager that it combines with, run both ways.
+// every policy with every KV manager that it combines with, run both ways. Half of them are for the
+// span engine, the others for the one-step engine's jumps.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string>
 
 #include "tessera/core/decimal.hpp"
-#include "tessera/core/random.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tessera/metrics/run_recorder.hpp"
-#include "tests/support/scenarios.hpp"
+#include "tests/support/random_scenarios.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace tessera {
 namespace {
-
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : stream_(seed, "spans") {}
-  std::int64_t between(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(stream_() % static_cast<std::uint64_t>(high - low + 1));
-  }
-  bool one_in(std::int64_t n) { return between(1, n) == 1; }
-
- private:
-  RandomStream stream_;
-};
-
-VllmV1Spec random_vllm_v1(Dice& dice, Tokens max_model_len) {
-  VllmV1Spec spec;
-  spec.version = static_cast<VllmV1Version>(dice.between(0, 2));
-  spec.max_num_seqs = dice.between(1, 12);
-  spec.max_num_batched_tokens = Tokens{dice.between(1, 96)};
-  spec.chunked_prefill = !dice.one_in(4);
-  spec.long_prefill_token_threshold = Tokens{dice.one_in(3) ? dice.between(1, 40) : 0};
-  spec.reserve_full_prompt = !dice.one_in(3);
-  if (!spec.chunked_prefill) {
-    spec.max_num_batched_tokens = std::max(spec.max_num_batched_tokens, max_model_len);
-  }
-  return spec;
-}
-
-// Half of them what the span engine is for.
-PolicySpec random_policy(Dice& dice, Tokens max_model_len) {
-  if (dice.one_in(2)) {
-    return random_vllm_v1(dice, max_model_len);
-  }
-  const std::int64_t sequences = dice.between(1, 12);
-  switch (dice.between(0, 5)) {
-    case 0:
-      return VllmV0Spec{.preemption = static_cast<Preemption>(dice.between(0, 1)),
-                        .max_num_seqs = sequences,
-                        .max_num_batched_tokens = max_model_len};
-    case 1:
-      return SarathiSpec{.max_num_seqs = sequences, .chunk_size = Tokens{dice.between(12, 64)}};
-    case 2:
-      return SimpleChunkingSpec{.max_num_seqs = sequences,
-                                .chunk_size = Tokens{dice.between(12, 64)}};
-    case 3:
-      return StaticSpec{.max_num_seqs = sequences};
-    case 4:
-      return OrcaSpec{.max_num_seqs = sequences};
-    default:
-      return FasterTransformerSpec{.max_num_seqs = sequences};
-  }
-}
-
-KvCacheSpec random_kv_cache(Dice& dice) {
-  if (dice.one_in(5)) {
-    return ContiguousKvSpec{.reserve = static_cast<Reserve>(dice.between(0, 2)),
-                            .placement = static_cast<Placement>(dice.between(0, 2))};
-  }
-  PagedKvSpec paged;
-  paged.block_size = Tokens{dice.between(1, 20)};
-  paged.num_blocks = Blocks{dice.between(2, dice.one_in(3) ? 20 : 200)};
-  paged.prefix_caching = dice.one_in(8);
-  paged.reserve = dice.one_in(6) ? BlockReserve::max_model_len : BlockReserve::grow;
-  if (dice.one_in(3)) {
-    paged.watermark = 0.01 * static_cast<double>(dice.between(0, 30));
-  }
-  return paged;
-}
-
-// Times in whole milliseconds, so that arrivals meet the ends of steps.
-CostSpec random_cost(Dice& dice) {
-  if (dice.one_in(4)) {
-    return RooflineCostSpec{};
-  }
-  return AffineCostSpec{
-      .base = Duration::milliseconds(dice.between(dice.one_in(20) ? 0 : 1, 8)),
-      .per_token = Duration::milliseconds(dice.between(0, 1)),
-      .per_context_token = Duration::microseconds(dice.one_in(2) ? dice.between(0, 50) : 0),
-      .per_sequence = Duration::milliseconds(dice.between(0, 1))};
-}
-
-void choose_workload(Dice& dice, WorkloadSpec& workload, std::int64_t longest) {
-  workload.requests = dice.between(1, 60);
-  switch (dice.between(0, 4)) {
-    case 0:
-      workload.arrivals = BurstArrivals{};
-      break;
-    case 1:
-      workload.arrivals =
-          ConstantArrivals{.rate = Rate{100.0 / static_cast<double>(dice.between(1, 200))}};
-      break;
-    case 2:
-      workload.arrivals = ClosedLoopArrivals{
-          .users = dice.between(1, 9), .think_time = Duration::milliseconds(dice.between(0, 300))};
-      break;
-    default:
-      workload.arrivals =
-          PoissonArrivals{.rate = Rate{100.0 / static_cast<double>(dice.between(1, 200))}};
-  }
-  workload.prompt_tokens = UniformLength{.min = Tokens{1}, .max = Tokens{dice.between(1, longest)}};
-  workload.output_tokens = UniformLength{.min = Tokens{1}, .max = Tokens{dice.between(1, longest)}};
-}
-
-Scenario random_scenario(std::uint64_t seed) {
-  Dice dice(seed);
-  while (true) {
-    Scenario scenario = tiny_scenario();
-    scenario.seed = seed;
-    scenario.hardware.gpu.link_bandwidth = Bandwidth{12e9};
-    scenario.engine.max_model_len = Tokens{dice.between(2, dice.one_in(4) ? 2000 : 300)};
-    scenario.engine.policy = random_policy(dice, *scenario.engine.max_model_len);
-    scenario.engine.kv_cache = random_kv_cache(dice);
-    if (!why_incompatible(scenario.engine.policy, scenario.engine.kv_cache).empty()) {
-      continue;
-    }
-    scenario.cost = random_cost(dice);
-    scenario.engine.overheads.step = Duration::microseconds(dice.between(0, 3000));
-    scenario.engine.overheads.launch = Duration::microseconds(dice.between(0, 20));
-    choose_workload(dice, scenario.workload,
-                    std::max<std::int64_t>(scenario.engine.max_model_len->count() * 2 / 3, 1));
-    scenario.output.iterations = true;
-    scenario.output.memory = SeriesSpec{Duration::milliseconds(dice.between(1, 700))};
-    scenario.output.timeseries = SeriesSpec{Duration::milliseconds(dice.between(1, 700))};
-    return scenario;
-  }
-}
 
 // Keeps the records of requests as text, in whatever detail they have.
 class Outcome final : public Recorder {
@@ -153,7 +28,7 @@ class Outcome final : public Recorder {
   void on_step(const StepRecord& record) override { totals_.on_step(record); }
   void on_usage(const UsageRecord& record) override { totals_.on_usage(record); }
   void on_span(const SpanRecord& span) override {
-    ++spans_;
+    spans_ += span.num_steps > 1 ? 1 : 0;
     totals_.on_span(span);
   }
   [[nodiscard]] bool takes_spans() const override { return true; }
@@ -217,25 +92,48 @@ std::uint64_t scenarios(std::uint64_t usual) {
   return soak == nullptr ? usual : usual * std::strtoull(soak, nullptr, 10);
 }
 
+struct Family {
+  const char* name;
+  Scenario (*scenario)(std::uint64_t seed);
+};
+constexpr Family families[] = {{"spans", random_span_scenario}, {"jumps", random_scenario}};
+
+std::string pair_of(const Scenario& scenario) {
+  return std::string(kind_of(scenario.engine.policy)) + " on " +
+         std::string(kind_of(scenario.engine.kv_cache));
+}
+
 TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
-  std::int64_t in_spans = 0;
+  std::map<std::string, std::int64_t> with_spans;  // scenarios
   const std::uint64_t all = scenarios(TESSERA_SPAN_SCENARIOS);
-  for (std::uint64_t seed = 1; seed <= all; ++seed) {
-    const Scenario scenario = random_scenario(seed);
-    const Outcome spans(with(scenario, Advance::span));
-    const Outcome steps(with(scenario, Advance::step));
-    ASSERT_EQ(spans.text(), steps.text()) << "seed " << seed;
-    EXPECT_EQ(steps.spans(), 0);
-    in_spans += spans.spans() > 0 ? 1 : 0;
+  for (const Family& family : families) {
+    std::int64_t in_spans = 0;
+    for (std::uint64_t seed = 1; seed <= all; ++seed) {
+      const Scenario scenario = family.scenario(seed);
+      const Outcome spans(with(scenario, Advance::span));
+      const Outcome steps(with(scenario, Advance::step));
+      ASSERT_EQ(spans.text(), steps.text())
+          << family.name << " seed " << seed << ": " << pair_of(scenario);
+      EXPECT_EQ(steps.spans(), 0);
+      in_spans += spans.spans() > 0 ? 1 : 0;
+      with_spans[pair_of(scenario)] += spans.spans() > 0 ? 1 : 0;
+    }
+    EXPECT_GT(in_spans, static_cast<std::int64_t>(all) / 2) << family.name;
   }
-  EXPECT_GT(in_spans, static_cast<std::int64_t>(all) / 3);
+  for (const auto& [pair, number] : with_spans) {
+    const bool changes_every_step =
+        pair.ends_with(" on concat") || pair.ends_with(" on none") || pair.ends_with(" on cells");
+    EXPECT_EQ(number == 0, changes_every_step) << pair;
+  }
 }
 
 TEST(SpanEngine, WritesTheFilesOfOneStepAtATime) {
-  for (std::uint64_t seed = 1; seed <= scenarios(TESSERA_SPAN_SCENARIOS / 14); ++seed) {
-    const Scenario scenario = random_scenario(seed);
-    ASSERT_EQ(files_of(with(scenario, Advance::span)), files_of(with(scenario, Advance::step)))
-        << "seed " << seed;
+  for (const Family& family : families) {
+    for (std::uint64_t seed = 1; seed <= scenarios(TESSERA_SPAN_SCENARIOS / 14); ++seed) {
+      const Scenario scenario = family.scenario(seed);
+      ASSERT_EQ(files_of(with(scenario, Advance::span)), files_of(with(scenario, Advance::step)))
+          << family.name << " seed " << seed << ": " << pair_of(scenario);
+    }
   }
 }
 

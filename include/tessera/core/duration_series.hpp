@@ -12,9 +12,10 @@ namespace tessera {
 
 class DurationSeries {
  public:
-  // Picoseconds of a term stay below this (it is 19 minutes), so that 64 bits hold the sum of some
-  // thousands of terms.
+  // Picoseconds of a term stay below this (it is 19 minutes), so that 64 bits hold the sum of a few
+  // thousand terms.
   static constexpr std::int64_t longest_term = std::int64_t{1} << 50;
+  static constexpr std::int64_t few = 1 << 12;
 
   DurationSeries() = default;
   // Preconditions: 0 <= first, 0 <= growth, every term that is asked for < longest_term.
@@ -25,10 +26,19 @@ class DurationSeries {
   [[nodiscard]] Int128 sum(std::int64_t n) const {
     return Int128{first_} * n + Int128{growth_} * (n * (n - 1) / 2);
   }
+  // The same. Precondition: n <= few.
+  [[nodiscard]] std::int64_t sum_of_few(std::int64_t n) const {
+    return first_ * n + growth_ * (n * (n - 1) / 2);
+  }
   // Σ j · term(j) over j = 0 … n − 1.
   [[nodiscard]] Int128 moment(std::int64_t n) const {
     return Int128{first_} * (n * (n - 1) / 2) +
            Int128{growth_} * (Int128{n - 1} * n * (2 * n - 1) / 6);
+  }
+  // Σ j² over j = 0 … n − 1, in 64 bits as long as they hold it.
+  [[nodiscard]] static Int128 squares(std::int64_t n) {
+    return n < std::int64_t{1} << 20 ? Int128{(n - 1) * n * (2 * n - 1) / 6}
+                                     : Int128{n - 1} * n * (2 * n - 1) / 6;
   }
   // Σ sum(j) over the n indices j = from, from + stride, …
   [[nodiscard]] Int128 sum_of_sums(std::int64_t from, std::int64_t stride, std::int64_t n) const;
@@ -41,6 +51,10 @@ class DurationSeries {
   [[nodiscard]] std::int64_t growth() const { return growth_; }
 
  private:
+  [[nodiscard]] std::int64_t guess_terms(Int128 length, std::int64_t limit) const;
+  [[nodiscard]] std::int64_t few_to_last(Duration length, std::int64_t limit) const;
+  [[nodiscard]] std::int64_t many_to_last(Duration length, std::int64_t limit) const;
+
   std::int64_t first_ = 0;
   std::int64_t growth_ = 0;
 };

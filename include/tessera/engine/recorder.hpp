@@ -155,14 +155,22 @@ struct SpanRecord {
   std::int64_t first_prompts = 0;         // prompt tokens of those who sample for the first time
   std::int64_t recomputed_tokens = 0;     // computed before, and lost
 
-  // Memory, from the start of step 0, after what it decided: what differs from an idle engine.
+  // The step that was repeated, where the engine knows its sequences, all of which decode: then
+  // the gaps to their last tokens before step 0 are left to the recorder, and so is what of their
+  // work had been lost.
+  const Step* repeated = nullptr;
+
+  // Memory, from the start of step 0, after what it decided: what differs from an idle engine, or
+  // where `own_ledger` holds, from step 0.
   const DeviceLedger* idle = nullptr;
+  bool own_ledger = false;
   Bytes workspace_used{0};
   Bytes live{0};
   Bytes reserved{0};
   Bytes never{0};
   Bytes unguarded{0};    // of the watermark's blocks, in use
   Bytes live_growth{0};  // a step
+  Bytes pad_growth{0};   // a step
   // The step of iteration i takes taken[i % taken.size()] free blocks; step 0 has taken its own.
   std::span<const std::int64_t> taken;
   Bytes block{0};

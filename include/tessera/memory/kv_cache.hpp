@@ -139,6 +139,30 @@ struct SequenceKvUsage {
   Bytes reserved{0};  // all that it owns, rounding included
 };
 
+// How a batch could go on decoding, an entry a sequence and step. Steps are counted from the one
+// that memory has been granted for and that has not run, which is 0.
+struct KvOutlook {
+  std::int64_t steps = 0;  // more, for which it can, without work for the GPU but what follows
+  // A sequence takes a block at its first such step, and at every `stride`-th from then on; 0: it
+  // takes none. In the order of the batch.
+  Bytes block{0};
+  std::int64_t stride = 1;
+  std::vector<std::int64_t> first_take;
+  // What a block taken at a step has that its sequence will never use.
+  struct Never {
+    std::int64_t step = 0;
+    Bytes bytes{0};
+  };
+  std::vector<Never> never;
+  Tokens more_cells_scanned{0};  // each step, than in the one before
+
+  void begin(std::size_t batch) {
+    steps = 0;
+    first_take.assign(batch, 0);
+    never.clear();
+  }
+};
+
 class KvCache {
  public:
   KvCache() = default;
@@ -189,6 +213,19 @@ class KvCache {
   virtual void end_of_sequence(SequenceId id) = 0;
   // Gives back all that the sequence holds, on the device or in host memory.
   virtual void release(SequenceId id) = 0;
+
+  // Whether it can tell how a batch would go on.
+  [[nodiscard]] virtual bool has_outlook() const { return false; }
+  // How `batch`, which are all sequences that hold KV on the device, can go on for at most `steps`
+  // steps, each of its tokens leaving `kept_free` blocks. Precondition: each has room for an entry
+  // more than it has written, and ends no earlier.
+  virtual void look_ahead(std::span<const SequenceId> batch, std::int64_t /*steps*/,
+                          Blocks /*kept_free*/, KvOutlook& outlook) const {
+    outlook.begin(batch.size());
+  }
+  // As `steps` times: each of `batch` writes an entry, and is given room for the next.
+  // Precondition: look_ahead() has said so, and nothing has changed since.
+  virtual void go_on(std::span<const SequenceId> /*batch*/, std::int64_t /*steps*/) {}
 
   // Moves the sequence's KV to host memory: later when there is no room for it, never when the
   // manager does not swap.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,16 @@ struct QueueSizes {
 // its batch.
 enum class Withdrawal { leaves, stays };
 
+// For how long a policy would go on deciding what it has just decided, namely a token for each
+// running sequence and nothing else: as long as nobody arrives, ends or goes away, every sequence
+// gets the memory for its next entry, and what is free only gets less by that.
+struct Repeats {
+  static constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+  std::int64_t steps = 0;          // more, at the most
+  SimTime until = SimTime::max();  // only those that begin before
+  Blocks kept_free{0};             // only while so many blocks are free before each token
+};
+
 class BatchPolicy {
  public:
   BatchPolicy() = default;
@@ -51,6 +62,12 @@ class BatchPolicy {
   // The client of `sequence`, which waits, runs or is swapped out, has gone. Where it leaves, the
   // policy has forgotten it; else it goes on, to leave as others do.
   [[nodiscard]] virtual Withdrawal withdraw(Sequence& sequence) = 0;
+
+  // Asked after schedule(), of a step that took in, preempted and brought back nobody, and computes
+  // a token of each running sequence. By default such a step says nothing about the next.
+  [[nodiscard]] virtual Repeats repeats() const { return {}; }
+  // The policy has decided so, `steps` more times, the last of them `now`.
+  virtual void repeat(std::int64_t /*steps*/, SimTime /*now*/) {}
 
   [[nodiscard]] virtual QueueSizes sizes() const = 0;
   // The waiting sequence that will be admitted next, or null.
