@@ -2,11 +2,11 @@
 """Makes docs/gallery.md: what the shipped scenarios show, each in a picture.
 
 Each scenario's header has the question, the command and the answer; the command is run, and plot.py
-draws. `--check` only says whether the page still says what the headers say, and its pictures are
+draws. `--words` writes the page alone, `--check` only says whether the page still says what the headers say, and its pictures are
 there. Needs Debian's python3-matplotlib and python3-pandas. Exit status: 0 done, 1 out of date, 64
 wrong usage.
 
-Usage: gallery.py TESSERA | gallery.py --check
+Usage: gallery.py TESSERA | gallery.py --words | gallery.py --check
 """
 
 import pathlib
@@ -103,7 +103,7 @@ def problems():
     found = []
     if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
         found.append("docs/gallery.md does not say what the scenarios' headers say: run "
-                     "analysis/gallery.py with the program")
+                     "analysis/gallery.py --words, or with the program for new pictures")
     there = {path.name for path in PICTURES.glob("*")}
     wanted = {f"{scenario}.png" for scenario, _ in SHOWN}
     found += [f"docs/gallery/{name} is missing" for name in sorted(wanted - there)]
@@ -122,8 +122,9 @@ def main(arguments):
         found = problems()
         print("\n".join(found))
         return 1 if found else 0
-    with tempfile.TemporaryDirectory() as folder:
-        draw(pathlib.Path(arguments[0]).resolve(), pathlib.Path(folder))
+    if arguments[0] != "--words":
+        with tempfile.TemporaryDirectory() as folder:
+            draw(pathlib.Path(arguments[0]).resolve(), pathlib.Path(folder))
     PAGE.write_text(page(), encoding="utf-8")
     return 0
 

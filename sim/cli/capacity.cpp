@@ -220,7 +220,8 @@ int capacity_verb(const Invocation& invocation) {
   } else {
     answer = search(question, *given);
   }
-  print(table_of(question, answer) + "\n" + answer_text(question, answer));
+  const std::string text = answer_text(question, answer);
+  print(table_of(question, answer) + (text.empty() ? "" : "\n" + text));
   if (const auto folder = given->text("output")) {
     print("\nEvery load that was tried is in " + *folder + "/ledger.csv" +
           (answer.winner ? "; run the answer with: tessera run " + *folder + "/winner.yaml" : "") +
@@ -228,11 +229,14 @@ int capacity_verb(const Invocation& invocation) {
   }
   if (!answer.winner) {
     const std::string what = question.goal == CapacityGoal::load ? "no load" : "no setting";
-    complain("error: " + what + " meets the SLO" +
-             (answer.closest
-                  ? "; closest is " + place_of(question, answer, answer.trials[*answer.closest]) +
-                        ": " + trial_line(question, answer.trials[*answer.closest])
-                  : ""));
+    std::string closest;
+    if (answer.closest) {
+      const CapacityTrial& trial = answer.trials[*answer.closest];
+      closest = "; closest is " + place_of(question, answer, trial) + ": " +
+                trial_line(question, trial) + "; TTFT p99 " + latency(trial.means, "p99_ttft_ms") +
+                ", TPOT p99 " + latency(trial.means, "p99_tpot_ms");
+    }
+    complain("error: " + what + " meets the SLO" + closest);
     return ExitStatus::some_failed;
   }
   return ExitStatus::done;

@@ -9,6 +9,7 @@
 #include "sim/cli/explain_text.hpp"
 #include "sim/cli/notes.hpp"
 #include "sim/cli/options.hpp"
+#include "sim/cli/scenario_options.hpp"
 #include "sim/cli/text.hpp"
 #include "sim/cli/verbs.hpp"
 #include "tessera/config/load.hpp"
@@ -57,7 +58,9 @@ std::vector<Override> overrides_of(const GivenOptions& given) {
       overrides.push_back({path, *text});
     }
   };
-  shortcut("gpu", "hardware.gpu");
+  if (const auto gpu = given.text("gpu")) {
+    overrides.push_back({"hardware.gpu", gpu_value(*gpu)});
+  }
   shortcut("model", "model");
   shortcut("overheads", "engine.overheads");
   if (const auto text = given.text("precision")) {
@@ -194,7 +197,7 @@ VerbOptions explain_options() {
           "  tessera explain scenarios/t4_llama7b_int8.yaml --phase decode --batch 8 --context 512 "
           "--layer\n",
   });
-  options.value("gpu", "GPU", "--set hardware.gpu=GPU")
+  options.value("gpu", "GPU", "--set hardware.gpu=GPU, or a preset's file: my_t4.yaml")
       .value("model", "MODEL", "--set model=MODEL")
       .value("overheads", "ENGINE", "--set engine.overheads=ENGINE")
       .value("precision", "FORMAT", "fp32, fp16 or bf16, or 'weights=int8,compute=fp16' (fp16)")

@@ -1,6 +1,8 @@
 #include "sim/cli/scenario_options.hpp"
 
 #include <array>
+#include <fstream>
+#include <sstream>
 
 namespace tessera {
 namespace {
@@ -22,7 +24,10 @@ constexpr std::array<Shortcut, 7> shortcuts{{
 }};
 
 // A bare number of --rate is a number of requests a second.
-std::string with_unit(const std::string& name, std::string value) {
+std::string value_of(const std::string& name, std::string value) {
+  if (name == "gpu") {
+    return gpu_value(value);
+  }
   if (name == "rate" && !value.empty() &&
       value.find_first_not_of("+-.0123456789eE") == std::string::npos) {
     value += " /s";
@@ -34,13 +39,26 @@ std::string with_unit(const std::string& name, std::string value) {
 
 void add_scenario_options(VerbOptions& options) {
   options.repeatable("set", "PATH=VALUE", "change one value of the scenario (repeatable)")
-      .value("gpu", "GPU", "--set hardware.gpu=GPU")
+      .value("gpu", "GPU", "--set hardware.gpu=GPU, or a preset's file: my_t4.yaml")
       .value("model", "MODEL", "--set model=MODEL")
       .value("policy", "KIND", "--set engine.policy.kind=KIND")
       .value("kv-cache", "KIND", "--set engine.kv_cache.kind=KIND")
       .value("rate", "RATE", "--set workload.arrivals.rate=RATE, in requests a second")
       .value("requests", "N", "--set workload.requests=N")
       .value("seed", "N", "--set seed=N");
+}
+
+std::string gpu_value(const std::string& named) {
+  if (!named.ends_with(".yaml") && !named.ends_with(".yml")) {
+    return named;
+  }
+  std::ifstream file(named, std::ios::binary);
+  if (!file) {
+    throw UnreadableFile(Place{named, 0, 0}, "cannot read this file");
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 ScenarioText scenario_text(const GivenOptions& given) {
@@ -52,7 +70,7 @@ std::vector<Override> scenario_overrides(const GivenOptions& given) {
   std::vector<Override> overrides;
   for (const Shortcut& shortcut : shortcuts) {
     if (const auto value = given.text(shortcut.name)) {
-      overrides.push_back({shortcut.path, with_unit(shortcut.name, *value)});
+      overrides.push_back({shortcut.path, value_of(shortcut.name, *value)});
     }
   }
   for (const std::string& text : given.texts("set")) {

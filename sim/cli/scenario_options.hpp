@@ -18,4 +18,8 @@ void add_scenario_options(VerbOptions& options);
 // The shortcuts (--gpu and the like), then every --set in its order. Throws WrongUsage.
 [[nodiscard]] std::vector<Override> scenario_overrides(const GivenOptions& given);
 
+// What --gpu names: a preset, or a file (.yaml) with a preset of one's own, as `calibrate` writes
+// it. The value of `hardware.gpu`. Throws UnreadableFile.
+[[nodiscard]] std::string gpu_value(const std::string& named);
+
 }  // namespace tessera

@@ -20,10 +20,6 @@ std::uint64_t split_mix(std::uint64_t& state) {
   return z ^ (z >> 31U);
 }
 
-std::uint64_t rotate_left(std::uint64_t x, unsigned k) {
-  return (x << k) | (x >> (64U - k));
-}
-
 }  // namespace
 
 RandomStream::RandomStream(std::uint64_t seed, std::string_view name) : state_{} {
@@ -32,18 +28,6 @@ RandomStream::RandomStream(std::uint64_t seed, std::string_view name) : state_{}
   for (std::uint64_t& word : state_) {
     word = split_mix(mixed);
   }
-}
-
-RandomStream::result_type RandomStream::operator()() {
-  const std::uint64_t result = rotate_left(state_[0] + state_[3], 23) + state_[0];
-  const std::uint64_t shifted = state_[1] << 17U;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = rotate_left(state_[3], 45);
-  return result;
 }
 
 }  // namespace tessera

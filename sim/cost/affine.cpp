@@ -11,7 +11,8 @@ class AffineModel final : public CostModel {
 
   StepTime step(const StepShape& shape) override {
     const std::int64_t sequences = shape.prefill_sequences + shape.decode_sequences;
-    return {spec_.per_token * shape.tokens().count(),
+    return {spec_.per_token * shape.tokens().count() +
+                spec_.per_cached_token * shape.cached_tokens.count(),
             spec_.per_context_token * shape.decode_context.count(),
             spec_.base + spec_.per_sequence * sequences, Duration{}};
   }

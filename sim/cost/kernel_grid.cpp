@@ -66,38 +66,40 @@ void KernelGrid::refuse(const GridAxis& axis, double value) const {
   std::string at;
   append_real(at, value);
   throw BadInput(Place{file_, 0, 0}, "no time for " + measured_ + " at " + axis.name + " " + at +
-                                         ": it was measured up to " +
+                                         ": it was measured from " +
+                                         std::to_string(axis.points.front()) + " up to " +
                                          std::to_string(axis.points.back()) +
                                          "; cost.extrapolate: true goes on in a straight line");
 }
 
 KernelGrid::Bracket KernelGrid::bracket(const GridAxis& axis, double value, Outside outside) const {
   const auto& points = axis.points;
-  if (value <= static_cast<double>(points.front())) {
-    return {0, 0.0};
-  }
-  if (value > static_cast<double>(points.back()) && outside == Outside::refused) {
+  const auto at = [&](std::size_t i) { return static_cast<double>(points[i]); };
+  const std::size_t last = points.size() - 1;
+  const bool is_below = value < at(0) && points.front() > smallest_tile;
+  if ((is_below || value > at(last)) && outside == Outside::refused) {
     refuse(axis, value);
   }
-  if (points.size() == 1) {
-    return {0, 0.0};
+  if (value <= at(0) || last == 0) {
+    return {0, 0, 0.0};
   }
-  const auto above =
-      std::upper_bound(points.begin() + 1, points.end() - 1, value,
-                       [](double v, std::int64_t p) { return v < static_cast<double>(p); });
-  const auto low = static_cast<double>(*(above - 1));
-  const auto high = static_cast<double>(*above);
-  return {static_cast<std::size_t>(above - points.begin()) - 1, (value - low) / (high - low)};
+  std::size_t above = last;
+  std::size_t below = 0;
+  if (value > at(last)) {
+    // Neighbours may lie within one tile, and tell nothing of the next.
+    const auto half = std::upper_bound(points.begin(), points.end(), points[last] / 2);
+    below = half == points.begin() ? 0 : static_cast<std::size_t>(half - points.begin()) - 1;
+  } else {
+    const auto found =
+        std::upper_bound(points.begin() + 1, points.end() - 1, value,
+                         [](double v, std::int64_t p) { return v < static_cast<double>(p); });
+    above = static_cast<std::size_t>(found - points.begin());
+    below = above - 1;
+  }
+  return {below, above, (value - at(below)) / (at(above) - at(below))};
 }
 
-double KernelGrid::at(std::span<const double> point, Outside outside) const {
-  constexpr std::size_t most_axes = 4;
-  TESSERA_INVARIANT(point.size() == axes_.size() && axes_.size() <= most_axes,
-                    "a point has a value on each axis of its grid");
-  std::array<Bracket, most_axes> brackets{};
-  for (std::size_t i = 0; i < axes_.size(); ++i) {
-    brackets[i] = bracket(axes_[i], point[i], outside);
-  }
+double KernelGrid::interpolate(std::span<const Bracket> brackets) const {
   double time = 0.0;
   for (std::size_t corner = 0; corner < (std::size_t{1} << axes_.size()); ++corner) {
     double weight = 1.0;
@@ -105,12 +107,28 @@ double KernelGrid::at(std::span<const double> point, Outside outside) const {
     for (std::size_t i = 0; i < axes_.size(); ++i) {
       const bool upper = (corner >> i & 1) != 0;
       weight *= upper ? brackets[i].fraction : 1.0 - brackets[i].fraction;
-      const std::size_t last = axes_[i].points.size() - 1;
-      index = index * axes_[i].points.size() + std::min(brackets[i].below + (upper ? 1 : 0), last);
+      index = index * axes_[i].points.size() + (upper ? brackets[i].above : brackets[i].below);
     }
     time += weight == 0.0 ? 0.0 : weight * times_[index];
   }
-  return std::max(time, 0.0);
+  return time;
+}
+
+double KernelGrid::at(std::span<const double> point, Outside outside) const {
+  constexpr std::size_t most_axes = 4;
+  TESSERA_INVARIANT(point.size() == axes_.size() && axes_.size() <= most_axes,
+                    "a point has a value on each axis of its grid");
+  std::array<Bracket, most_axes> brackets{};
+  std::array<Bracket, most_axes> edge{};
+  bool is_beyond = false;
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    brackets[i] = bracket(axes_[i], point[i], outside);
+    edge[i] = brackets[i];
+    edge[i].fraction = std::min(edge[i].fraction, 1.0);
+    is_beyond = is_beyond || brackets[i].fraction > 1.0;
+  }
+  const double time = interpolate(brackets);
+  return is_beyond ? std::max(time, interpolate(edge)) : time;
 }
 
 }  // namespace tessera

@@ -10,9 +10,11 @@
 
 namespace tessera {
 
-// What to do beyond the last measured point. Before the first one the first is taken: kernels work
-// in tiles, and fewer tokens than the smallest measured tile take as long as it.
+// What to do outside the measured points.
 enum class Outside { refused, extrapolated };
+
+// Kernels work in tiles: so many or fewer take as long as the first point, if that is a tile's.
+inline constexpr std::int64_t smallest_tile = 16;
 
 // One count of a grid: its name in messages and the points at which it was measured, ascending.
 struct GridAxis {
@@ -29,16 +31,20 @@ class KernelGrid {
   KernelGrid(std::string file, std::string measured, std::vector<std::string> axes,
              const std::map<Point, std::vector<double>>& times);
 
-  // Microseconds, multilinear. Throws BadInput for a point beyond the grid where that is refused.
+  // Microseconds, multilinear. Throws BadInput for a point outside the grid where that is refused;
+  // else the line through the last point and the one at half of it goes on, and no time beyond the
+  // grid is less than at its edge.
   [[nodiscard]] double at(std::span<const double> point, Outside outside) const;
 
  private:
   struct Bracket {
     std::size_t below;
-    double fraction;  // of the way to the next point
+    std::size_t above;
+    double fraction;  // of the way from one to the other
   };
   [[nodiscard]] Bracket bracket(const GridAxis& axis, double value, Outside outside) const;
   [[noreturn]] void refuse(const GridAxis& axis, double value) const;
+  [[nodiscard]] double interpolate(std::span<const Bracket> brackets) const;
 
   std::string file_;
   std::string measured_;  // what the times are of

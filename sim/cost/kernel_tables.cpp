@@ -40,6 +40,16 @@ constexpr std::array<LayerName, 2> sequence_layers{{
     {"sampler", Operation::sampler, Runs::once},
 }};
 
+// Nothing where the field is empty.
+std::optional<double> time_in(const NumberCsv& table, std::size_t row, std::size_t column) {
+  const auto time = table.number(row, column);
+  if (time && !(*time > 0.0)) {
+    throw BadInput(table.place(row),
+                   "time_us needs a time above 0, not '" + table.text(row, column) + "'");
+  }
+  return time;
+}
+
 // Times by layer and one count.
 std::vector<MeasuredKernel> read_layers(const std::string& path, std::string_view count,
                                         std::span<const LayerName> known) {
@@ -55,7 +65,7 @@ std::vector<MeasuredKernel> read_layers(const std::string& path, std::string_vie
     if (!is_known) {
       throw BadInput(table.place(row), "there is no layer '" + name + "' in such a table");
     }
-    if (const auto measured = table.number(row, time)) {
+    if (const auto measured = time_in(table, row, time)) {
       times[name][{table.count(row, at)}].push_back(*measured);
     }
   }
@@ -94,7 +104,7 @@ MeasuredAttention read_attention(const std::string& path) {
   Times decode;
   Times mixed;
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    const auto measured = table.number(row, time);
+    const auto measured = time_in(table, row, time);
     if (!measured) {
       continue;
     }

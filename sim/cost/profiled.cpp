@@ -51,6 +51,15 @@ class ProfiledModel final : public CostModel {
         model_(model_of_shard(model, place.shard)),
         roofline_(roofline(model, place)) {
     TESSERA_INVARIANT(tables_ != nullptr, "a profiled cost model's tables have been read");
+    const bool is_of_one_gpu =
+        !tables_->dense.empty() || !tables_->per_sequence.empty() || tables_->attention;
+    if (is_of_one_gpu && place.shard.degrees.tensor > 1) {
+      throw BadInput(Place{"cost", 0, 0},
+                     "dense, attention and per_sequence are times of whole layers on one GPU, and "
+                     "say nothing of a rank of " +
+                         std::to_string(place.shard.degrees.tensor) +
+                         "; take linear, whose table has degrees, or {kind: roofline}");
+    }
     if (!tables_->shares.empty()) {
       ratios_.emplace(*tables_, model_, roofline, outside_);
     }

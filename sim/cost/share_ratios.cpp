@@ -135,16 +135,21 @@ std::vector<ShareRatios::Voice> ShareRatios::voices_for(Operation operation, con
 // The step cut to the tokens that were measured, where it has more.
 StepShape ShareRatios::measured_part(const Voice& voice, const StepShape& shape) const {
   const auto& times = tables_.shares[voice.share].times.at(voice.operation);
+  const std::int64_t least = times.begin()->first;
   const std::int64_t most = times.rbegin()->first;
-  if (shape.tokens().count() <= most) {
+  const bool is_below = shape.tokens().count() < least && least > smallest_tile;
+  if (shape.tokens().count() <= most && !is_below) {
     return shape;
   }
   if (outside_ == Outside::refused) {
     throw BadInput(Place{tables_.linear_file, 0, 0},
                    "no time for " + std::string(name_of(voice.operation)) + " of " +
-                       std::to_string(shape.tokens().count()) + " tokens: it was measured up to " +
-                       std::to_string(most) +
+                       std::to_string(shape.tokens().count()) + " tokens: it was measured from " +
+                       std::to_string(least) + " up to " + std::to_string(most) +
                        "; cost.extrapolate: true goes on as the roofline does");
+  }
+  if (is_below) {
+    return shape;  // the roofline's time, in the proportion of the first point
   }
   StepShape part = shape;
   part.prefill_tokens = std::min(part.prefill_tokens, Tokens{most});

@@ -37,6 +37,8 @@ void DecodeBatch::join(std::uint32_t slot, SimTime now) {
   if (sequence.awaits_last_block) {
     sequence.last_block = before_last - sequence.key;
     last_blocks_.insert(slot, sequence.last_block, iteration_);
+    first_last_block_ =
+        std::min({first_last_block_, sequence.last_block, iteration_ + EventRing::size - 1});
   }
 }
 
@@ -88,7 +90,7 @@ std::int64_t DecodeBatch::take_last_block(std::uint32_t slot, std::int64_t itera
   return block_size_ - over;
 }
 
-std::int64_t DecodeBatch::take_next_blocks() {
+std::int64_t DecodeBatch::take_last_blocks_now() {
   std::int64_t never = 0;
   due_.clear();
   last_blocks_.take(iteration_, due_);
@@ -164,13 +166,13 @@ DecodeBatch::Taken DecodeBatch::take_at_once(std::int64_t steps, const DurationS
   return taken;
 }
 
-std::span<const DecodeBatch::LastBlock> DecodeBatch::take_last_blocks(std::int64_t steps) {
-  last_taken_.clear();
+void DecodeBatch::find_last_blocks(std::int64_t steps) {
   std::int64_t at = iteration_;
   while (!last_blocks_.empty()) {
     at += last_blocks_.distance(at);
     if (at >= iteration_ + steps) {
-      break;
+      first_last_block_ = at;
+      return;
     }
     due_.clear();
     last_blocks_.take(at, due_);
@@ -180,7 +182,6 @@ std::span<const DecodeBatch::LastBlock> DecodeBatch::take_last_blocks(std::int64
       }
     }
   }
-  return last_taken_;
 }
 
 void DecodeBatch::end(std::int64_t steps, Int128 step_moment, Int128 time,

@@ -56,7 +56,9 @@ class DecodeBatch {
     return sequence.residue == residue_;
   }
   // It takes them. Returns the entries that will never be used of those that are last ones.
-  [[nodiscard]] std::int64_t take_next_blocks();
+  [[nodiscard]] std::int64_t take_next_blocks() {
+    return last_blocks_.holds(iteration_) ? take_last_blocks_now() : 0;
+  }
 
   // To the next iteration at which somebody leaves. Precondition: size() > 0.
   [[nodiscard]] std::int64_t steps_to_next_end() const { return ends_.distance(iteration_); }
@@ -65,7 +67,13 @@ class DecodeBatch {
   [[nodiscard]] Taken run(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
                           SimTime now);
   // The last blocks that these steps take. Good until the next call.
-  [[nodiscard]] std::span<const LastBlock> take_last_blocks(std::int64_t steps);
+  [[nodiscard]] std::span<const LastBlock> take_last_blocks(std::int64_t steps) {
+    last_taken_.clear();
+    if (first_last_block_ < iteration_ + steps && !last_blocks_.empty()) {
+      find_last_blocks(steps);
+    }
+    return last_taken_;
+  }
   // They are over; appends who leaves now, in no particular order.
   void end(std::int64_t steps, Int128 step_moment, Int128 time,
            std::vector<std::uint32_t>& leaving);
@@ -78,6 +86,8 @@ class DecodeBatch {
                                    const DurationSeries& durations, SimTime now);
   [[nodiscard]] Taken take_at_once(std::int64_t steps, const DurationSeries& durations,
                                    SimTime now);
+  std::int64_t take_last_blocks_now();
+  void find_last_blocks(std::int64_t steps);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
   // Entries of its last block that will never be used, if it takes that now.
@@ -87,6 +97,7 @@ class DecodeBatch {
   std::int64_t block_size_;
   EventRing ends_;
   EventRing last_blocks_;
+  std::int64_t first_last_block_ = 0;  // nobody is in a bucket before that of this iteration
   std::vector<std::uint32_t> due_;     // of an iteration
   std::vector<LastBlock> last_taken_;  // of a span
 

@@ -55,6 +55,10 @@ class EventRing {
     }
   }
 
+  // Whether somebody is in its bucket.
+  [[nodiscard]] bool holds(std::int64_t iteration) const {
+    return heads_[bucket_of(iteration)] != nobody;
+  }
   // Empties the bucket of `iteration` and appends who was in it, in no particular order.
   void take(std::int64_t iteration, std::vector<std::uint32_t>& who) {
     const auto bucket = bucket_of(iteration);

@@ -190,6 +190,7 @@ void Engine::record_jump() {
   span.start = first.start;
   span.end = first.end;
   span.durations = jump_.durations;
+  span.step_moment = jump_.durations.moment(span.num_steps);
   span.common = &first.time;
   span.context_price = jump_.price;
   span.shape = shape;

@@ -40,22 +40,6 @@ RequestPhases PhaseAccount::close(SequenceId id, SimTime now) {
   return entry.parts;
 }
 
-void PhaseAccount::set_queue_block(QueueBlock block, SimTime now) {
-  if (block == block_) {
-    return;
-  }
-  memory_clock_ = memory_clock(now);
-  blocked_since_ = now;
-  block_ = block;
-}
-
-void PhaseAccount::end_step(SimTime start, SimTime end, Duration of_prefills) {
-  if (of_prefills > Duration{}) {
-    prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
-  }
-  last_end_ = end;
-}
-
 Duration PhaseAccount::memory_clock(SimTime now) const {
   return block_ == QueueBlock::memory ? memory_clock_ + (now - blocked_since_) : memory_clock_;
 }

@@ -21,6 +21,7 @@
 // so does a request, and a span of equal steps moves the clocks in closed form.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -47,9 +48,20 @@ class PhaseAccount {
   [[nodiscard]] RequestPhases close(SequenceId id, SimTime now);
 
   // What blocks the queue from now on.
-  void set_queue_block(QueueBlock block, SimTime now);
+  void set_queue_block(QueueBlock block, SimTime now) {
+    if (block != block_) {
+      memory_clock_ = memory_clock(now);
+      blocked_since_ = now;
+      block_ = block;
+    }
+  }
   // A step ran from `start` to `end`, `of_prefills` of it for them. Before those it changes move.
-  void end_step(SimTime start, SimTime end, Duration of_prefills);
+  void end_step(SimTime start, SimTime end, Duration of_prefills) {
+    if (of_prefills > Duration{}) {
+      prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
+    }
+    last_end_ = end;
+  }
 
  private:
   struct Entry {

@@ -43,8 +43,44 @@ class Node {
   }
 
   // At every boundary: what has ended leaves, what has arrived is sent and seen, the next step is
-  // decided. Engines take their turn in the order of their numbers.
+  // decided.
   void run() {
+    if (replicas_.size() == 1) {
+      run_alone(replicas_.front());
+    } else {
+      run_together();
+    }
+    std::int64_t iterations = 0;
+    for (const Replica& replica : replicas_) {
+      iterations += replica.engine->iterations();
+    }
+    recorder_.on_end({.time = now_, .source = source_.counts(), .iterations = iterations});
+  }
+
+ private:
+  // One engine need not be woken for arrivals: nobody chooses, and it sees them at its boundaries.
+  void run_alone(Replica& replica) {
+    ServingEngine& engine = *replica.engine;
+    while (true) {
+      if (engine.busy()) {
+        engine.end_step(now_, replica.on_end);
+      }
+      while (source_.next_arrival() <= now_) {
+        ++views_.front().outstanding;
+        submit(0, source_.pop());
+      }
+      engine.schedule(now_, source_.next_arrival());
+      const SimTime next = engine.busy() ? engine.busy_until() : source_.next_arrival();
+      if (next == SimTime::max()) {
+        return;
+      }
+      TESSERA_INVARIANT(next >= now_, "time does not run backwards");
+      now_ = next;
+    }
+  }
+
+  // Engines take their turn in the order of their numbers.
+  void run_together() {
     while (true) {
       end_steps();
       route_arrivals();
@@ -60,14 +96,8 @@ class Node {
       TESSERA_INVARIANT(next >= now_, "time does not run backwards");
       now_ = next;
     }
-    std::int64_t iterations = 0;
-    for (const Replica& replica : replicas_) {
-      iterations += replica.engine->iterations();
-    }
-    recorder_.on_end({.time = now_, .source = source_.counts(), .iterations = iterations});
   }
 
- private:
   // An engine without work is at a boundary at every moment. What was sent to it during its step is
   // seen before what arrives now.
   void end_steps() {
@@ -87,11 +117,11 @@ class Node {
     }
   }
 
-  // Requests are sent when they arrive. One engine need not be woken for them: nobody chooses.
+  // Requests are sent when they arrive.
   void route_arrivals() {
     while (source_.next_arrival() <= now_) {
       const Request request = source_.pop();
-      const std::size_t chosen = replicas_.size() == 1 ? 0 : router_->choose(request, views_);
+      const std::size_t chosen = router_->choose(request, views_);
       ++views_[chosen].outstanding;
       if (replicas_[chosen].at_boundary) {
         submit(chosen, request);
@@ -128,16 +158,13 @@ class Node {
   }
 
   [[nodiscard]] SimTime next_event() const {
-    SimTime next = SimTime::max();
-    bool arrivals_are_events = replicas_.size() > 1;
+    SimTime next = source_.next_arrival();
     for (const Replica& replica : replicas_) {
       if (replica.engine->busy()) {
         next = std::min(next, replica.engine->busy_until());
-      } else {
-        arrivals_are_events = true;
       }
     }
-    return arrivals_are_events ? std::min(next, source_.next_arrival()) : next;
+    return next;
   }
 
   void announce(const EnginePlan& plan) {

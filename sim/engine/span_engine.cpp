@@ -6,7 +6,6 @@
 #include "sim/engine/span_engine.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <vector>
 
 #include "sim/engine/decode_batch.hpp"
@@ -37,6 +36,29 @@ DeviceLedger idle_ledger(const MemoryPlan& plan, const KvCache& empty) {
   ledger.kv = empty.usage();
   return ledger;
 }
+
+// First come, first out. It starts anew whenever it is empty, and forgets those who have left when
+// they are more than those who wait.
+class SlotQueue {
+ public:
+  void push_back(Slot slot) { slots_.push_back(slot); }
+  void pop_front() {
+    if (++first_ == slots_.size()) {
+      slots_.clear();
+      first_ = 0;
+    } else if (first_ > 1'000 && 2 * first_ > slots_.size()) {
+      slots_.erase(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+  }
+  [[nodiscard]] Slot front() const { return slots_[first_]; }
+  [[nodiscard]] bool empty() const { return slots_.empty(); }
+  [[nodiscard]] std::size_t size() const { return slots_.size() - first_; }
+
+ private:
+  std::vector<Slot> slots_;
+  std::size_t first_ = 0;
+};
 
 class SpanEngine final : public ServingEngine {
  public:
@@ -117,7 +139,7 @@ class SpanEngine final : public ServingEngine {
   // Sequences.
   std::vector<SpanSequence> sequences_;
   std::vector<Slot> spare_slots_;
-  std::deque<Slot> fresh_;       // waiting, in order of arrival
+  SlotQueue fresh_;              // waiting, in order of arrival
   std::vector<Slot> preempted_;  // waiting in front of them, the next one last
   RunningList running_{sequences_};
   std::vector<Slot> prefilling_;  // of the running ones, in order of admission
@@ -195,7 +217,7 @@ void SpanEngine::schedule(SimTime now, SimTime horizon) {
   if (is_busy_) {
     return;
   }
-  if (queues().empty()) {
+  if (running_.size() == 0 && !somebody_waits()) {
     report_idle(now);
     return;
   }
@@ -415,6 +437,7 @@ void SpanEngine::extend_span(SimTime now, SimTime horizon) {
   const DecodeBatch::Taken taken = decodes_.run(steps, spare_blocks(), span_.durations, now);
   const std::int64_t length = span_.durations.sum_of_few(taken.steps);
   span_.num_steps = taken.steps;
+  span_.step_moment = span_.durations.moment_of_few(taken.steps);
   span_.end = now + Duration::picoseconds(length);
   span_.num_taken = taken.blocks;
   span_.taken_moment = Int128{length} * taken.blocks - taken.moment;
@@ -465,8 +488,7 @@ void SpanEngine::end_step(SimTime now, const std::function<void(const Request&)>
   recorder_.on_span(span_);
   is_busy_ = false;
   free_ -= span_.num_taken;
-  decodes_.end(span_.num_steps, span_.durations.moment(span_.num_steps),
-               (now - span_.start).picoseconds(), leaving_);
+  decodes_.end(span_.num_steps, span_.step_moment, (now - span_.start).picoseconds(), leaving_);
   end_chunks(now);
   if (leaving_.size() > 1) {
     std::sort(leaving_.begin(), leaving_.end(),
@@ -519,20 +541,22 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   decodes_.leave(slot, now);
   never_ -= never_used(sequence, sequence.blocks);
   free_ += sequence.blocks;
-  RequestRecord record;
-  record.request = sequence.request;
-  record.engine = id_;
-  record.reason =
-      sequence.output < sequence.request.output.count() ? EndReason::length : EndReason::none;
-  record.scheduled = sequence.scheduled;
-  record.first_token = sequence.first_token;
-  record.ended = now;
-  record.output = Tokens{sequence.generated};
-  record.num_preemptions = sequence.num_preemptions;
-  record.kv_peak_written = bytes_per_token_ * sequence.most_entries;
-  record.kv_peak_reserved = pool_.block * sequence.most_blocks;
-  record.kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count();
-  record.phases = phases_.close(SequenceId{slot}, now);
+  const RequestRecord record{
+      .request = sequence.request,
+      .engine = id_,
+      .status = RequestStatus::finished,
+      .reason =
+          sequence.output < sequence.request.output.count() ? EndReason::length : EndReason::none,
+      .scheduled = sequence.scheduled,
+      .first_token = sequence.first_token,
+      .ended = now,
+      .output = Tokens{sequence.generated},
+      .cached = Tokens{0},
+      .num_preemptions = sequence.num_preemptions,
+      .kv_peak_written = bytes_per_token_ * sequence.most_entries,
+      .kv_peak_reserved = pool_.block * sequence.most_blocks,
+      .kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count(),
+      .phases = phases_.close(SequenceId{slot}, now)};
   recorder_.on_request_end(record);
   spare_slots_.push_back(slot);
   on_end(record.request);

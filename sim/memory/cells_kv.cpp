@@ -104,7 +104,7 @@ class CellsKv final : public KvCache {
     return Grant::ok;
   }
 
-  void settle(KvWork& work) const override {
+  void settle(KvWork& work) override {
     work.cells_scanned += Tokens{num_scanned() - cells_.num_used()};
   }
 

@@ -11,6 +11,7 @@
 // An admission must leave the watermark's blocks free when others are running; growth need not.
 // Block 0 is vLLM's null block, a placeholder that no sequence owns.
 #include "sim/memory/block_kv.hpp"
+#include "sim/memory/merging_prefix_kv.hpp"
 #include "sim/memory/prefix_caching_kv.hpp"
 #include "tessera/core/contract.hpp"
 
@@ -20,7 +21,9 @@ std::unique_ptr<KvCache> make_kv_cache(const PagedKvSpec& spec, const KvPool& po
   TESSERA_INVARIANT(pool.bytes_per_token > Bytes{0}, "a token's KV takes memory");
   TESSERA_INVARIANT(pool.max_model_len > Tokens{0}, "a context holds a token");
   if (spec.prefix_caching) {
-    return make_prefix_caching_kv(spec, pool);
+    return pool.freed_blocks == FreedBlocks::merged_by_content
+               ? make_merging_prefix_kv(spec, pool)
+               : make_prefix_caching_kv(spec, pool);
   }
   const bool grows = spec.reserve == BlockReserve::grow;
   const PagedLayout layout = paged_layout(spec, pool);

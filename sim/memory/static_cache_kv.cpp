@@ -16,7 +16,7 @@ class StaticCacheKv final : public BatchKv {
 
   [[nodiscard]] bool has_outlook() const override { return true; }
 
-  void settle(KvWork& work) const override {
+  void settle(KvWork& work) override {
     work.cells_scanned += (length() - promised()) * rows();
   }
 

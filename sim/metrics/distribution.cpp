@@ -53,7 +53,8 @@ void Distribution::add(const DurationSeries& series, std::int64_t n, std::int64_
   const std::int64_t last = series.term(n - 1);
   include(series.first(), last);
   count_ += n * times;
-  sum_ += series.sum(n) * times;
+  const bool is_short = n <= DurationSeries::few && last < DurationSeries::longest_term;
+  sum_ += (is_short ? Int128{series.sum_of_few(n)} : series.sum(n)) * times;
   if (buckets_.empty() && count_ > max_values_) {
     change_to_histogram();
   }

@@ -43,9 +43,12 @@ bool keeps(const LatencyLimit& limit, Distribution& values) {
 
 }  // namespace
 
-void RequestTotals::add(const RequestRecord& record, const RequestLatencies& latencies) {
+void RequestTotals::check(const RequestRecord& record) {
   check_instants(record);
   check_amounts(record);
+}
+
+void RequestTotals::add(const RequestRecord& record, const RequestLatencies& latencies) {
   counts_.preemptions += record.num_preemptions;
   counts_.preempted += record.num_preemptions > 0 ? 1 : 0;
   switch (record.status) {

@@ -16,7 +16,10 @@ class RequestTotals {
  public:
   explicit RequestTotals(const std::optional<SloSpec>& slo) : slo_(slo) {}
 
-  // Checks what must hold of a request's record, and counts it.
+  // What must hold of a request's record, before anything is worked out from it.
+  static void check(const RequestRecord& record);
+
+  // Precondition: a record that was checked.
   void add(const RequestRecord& record, const RequestLatencies& latencies);
 
   struct Counts {

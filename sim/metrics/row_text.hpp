@@ -24,7 +24,14 @@ class RowText {
   RowText(const RowText&) = delete;
   RowText& operator=(const RowText&) = delete;
 
-  void count(std::int64_t value) { end_with(write_integer(end_, value)); }
+  void count(std::int64_t value) {
+    if (static_cast<std::uint64_t>(value) < 10) {
+      *end_ = static_cast<char>('0' + value);
+      end_with(end_ + 1);
+    } else {
+      end_with(write_integer(end_, value));
+    }
+  }
   void blocks(const std::optional<Blocks>& value) {
     end_with(value ? write_integer(end_, value->count()) : end_);
   }
@@ -33,9 +40,19 @@ class RowText {
     end_with(value ? write_seconds(end_, value->since_start()) : end_);
   }
   void seconds(Duration value) { end_with(write_seconds(end_, value)); }
-  void latency(Duration value) { end_with(write_milliseconds(end_, value)); }
+  void latency(Duration value) {
+    if (value == Duration{}) {
+      count(0);
+    } else {
+      end_with(write_milliseconds(end_, value));
+    }
+  }
   void latency(const std::optional<Duration>& value) {
-    end_with(value ? write_milliseconds(end_, *value) : end_);
+    if (value) {
+      latency(*value);
+    } else {
+      empty();
+    }
   }
   // Precondition: no longer than a number.
   void word(std::string_view value) {

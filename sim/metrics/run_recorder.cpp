@@ -225,6 +225,7 @@ bool RunRecorder::takes_spans() const {
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
+  RequestTotals::check(record);
   const RequestLatencies latencies(record);
   state_->requests.add(record, latencies);
   if (state_->throughput && record.status == RequestStatus::finished) {

@@ -75,7 +75,7 @@ void append_scheduled(std::string& row, const std::vector<StepEntry>& entries) {
     first = false;
     row += entry.sequence->name();
     row += ':';
-    append_integer(row, entry.tokens.count());
+    append_integer(row, (entry.tokens + entry.cached).count());
     row += entry.kind == EntryKind::prefill ? ":p" : entry.kind == EntryKind::decode ? ":d" : ":x";
   }
   row += ',';
@@ -233,7 +233,7 @@ void StepRows::add(const StepRecord& record) {
   append_blocks(row, record.free_blocks_after_schedule);
   append_count(row, record.after.running);
   append_count(row, record.after.waiting);
-  append_count(row, step.tokens.count());
+  append_count(row, (step.tokens + step.cached).count());
   append_hits(row, step.hits);
   row += ',';  // ignored: a request that can never fit is rejected before it is queued
   append_clock(row, record.scheduled);

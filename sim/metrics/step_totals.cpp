@@ -127,12 +127,13 @@ void StepTotals::settle_context(const StepTime* price) {
 
 void StepTotals::check_order(EngineId engine, SimTime start, SimTime end) {
   const auto index = static_cast<std::size_t>(number_of(engine));
-  if (index >= last_end_.size()) {
+  if (index >= last_end_.size()) [[unlikely]] {
     last_end_.resize(index + 1);
   }
-  TESSERA_INVARIANT(start <= end && end >= last_end_[index],
+  SimTime& last_end = last_end_[index];
+  TESSERA_INVARIANT(start <= end && end >= last_end,
                     "the steps of an engine start and end in their order");
-  last_end_[index] = end;
+  last_end = end;
 }
 
 // Slots are used again once their sequence has ended, which its request's number tells.

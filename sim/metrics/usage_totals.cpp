@@ -27,7 +27,7 @@ void UsageTotals::add(const UsageRecord& record) {
 
 // What it leaves is told by the record that follows at its end.
 void UsageTotals::add(const SpanRecord& span) {
-  Device& device = device_at(span.engine, span.device, span.start);
+  Device& device = device_of(span);
   max_running_ = std::max(max_running_, span.queues.running);
   change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
   const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
@@ -48,10 +48,10 @@ void UsageTotals::add(const SpanRecord& span) {
     sums.unguarded += Int128{time} * span.unguarded.count();
   }
   if (span.num_steps > 1) {
-    sums.live += span.durations.moment(span.num_steps) * span.live_growth.count();
+    sums.live += span.step_moment * span.live_growth.count();
     sums.reserved += span.taken_moment * span.block.count();
     sums.never += span.never_moment;
-    sums.pad += span.durations.moment(span.num_steps) * span.pad_growth.count();
+    sums.pad += span.step_moment * span.pad_growth.count();
   }
   if (span.device == 0) {
     accumulate_queues(span.queues, time);
@@ -68,6 +68,16 @@ void UsageTotals::finish(SimTime end) {
 
 Int128 UsageTotals::engine_time() const {
   return std::accumulate(limits_.begin(), limits_.end(), Int128{0});
+}
+
+UsageTotals::Device& UsageTotals::device_of(const SpanRecord& span) {
+  if (!current_.empty()) {
+    Device& first = current_.front();
+    if (first.since == span.start && first.engine == span.engine && first.device == span.device) {
+      return first;
+    }
+  }
+  return device_at(span.engine, span.device, span.start);
 }
 
 // Accounts for what the device has held up to `time`.

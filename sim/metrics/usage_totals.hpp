@@ -78,6 +78,7 @@ class UsageTotals {
   };
 
   Device& device_at(EngineId engine, std::int64_t device, SimTime time);
+  Device& device_of(const SpanRecord& span);
   void accumulate(Device& device, SimTime time);
   void accumulate(const DeviceLedger& ledger, Int128 time);
   void accumulate_spans(const InSpans& sums);

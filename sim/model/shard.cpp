@@ -87,10 +87,16 @@ std::vector<std::string> why_not_shared(const ModelSpec& model, WeightFormat wei
                     " ranks");
   }
   const std::int64_t together = inputs_a_scale(weights);
-  if (ranks > 1 && found.empty() && model.mlp_width() / ranks % together != 0) {
-    found.push_back("a rank's share of the " + quoted("intermediate", model.mlp_width()) +
-                    of_model + "is no whole number of the groups of " + std::to_string(together) +
-                    " that share a scale in " + std::string(name_of(weights)));
+  const auto keep_groups = [&](const char* key, std::int64_t whole) {
+    if (whole / ranks % together != 0) {
+      found.push_back("a rank's share of the " + quoted(key, whole) + of_model +
+                      "is no whole number of the groups of " + std::to_string(together) +
+                      " that share a scale in " + std::string(name_of(weights)));
+    }
+  };
+  if (ranks > 1 && found.empty()) {
+    keep_groups("intermediate", model.mlp_width());
+    keep_groups("heads' width", model.heads * model.size_of_head());
   }
   if (degrees.pipeline > model.layers) {
     found.push_back("the " + quoted("layers", model.layers) + of_model +

@@ -85,8 +85,8 @@ std::string why_incompatible(const PolicySpec& policy, const KvCacheSpec& kv_cac
   }
   if (offers.caches_prefixes && !asks.uses_cached_prefixes) {
     return policy_name + " does not look for cached prefixes, which " + kv_name +
-           " keeps; take kv_cache {kind: paged, prefix_caching: false}, or the policy vllm_v1 or "
-           "sglang";
+           " keeps; take kv_cache {kind: paged, prefix_caching: false}, or the policy vllm_v1, "
+           "sglang, or vllm_v0, version: 0.6, without chunked_prefill";
   }
   if (asks.swaps && !offers.swaps) {
     return policy_name + " with preemption: swap moves KV to host memory, which " + kv_name +

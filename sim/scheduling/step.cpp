@@ -11,6 +11,7 @@ void add(StepShape& shape, const StepEntry& entry) {
     const std::int64_t past = entry.context.count() - n;
     ++shape.prefill_sequences;
     shape.prefill_tokens += entry.tokens;
+    shape.cached_tokens += entry.cached;
     shape.prefill_context += entry.context;
     shape.prefill_pairs += n * past + n * (n + 1) / 2;
     shape.prefill_squares += n * n;

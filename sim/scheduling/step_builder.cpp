@@ -52,6 +52,8 @@ Grant StepBuilder::admit(Sequence& sequence, const Terms& terms) {
   }
   step_.admitted.push_back(&sequence);
   add_entry(sequence, terms.tokens, EntryKind::prefill);
+  step_.entries.back().cached = terms.cached_in_budget;
+  step_.cached += terms.cached_in_budget;
   if (terms.left_padding > Tokens{0}) {
     step_.entries.back().tokens += terms.left_padding;
     step_.tokens += terms.left_padding;
@@ -142,6 +144,7 @@ Tokens StepBuilder::preempt(Sequence& sequence) {
     --sequence.steps_in_flight;
     returned = entry.tokens * entry.rows;
     step_.tokens -= returned;
+    step_.cached -= entry.cached;
     sequence.in_step = false;
   }
   kv_.release(sequence.kv.id);

@@ -7,7 +7,8 @@
 // is swapped out keeps new prompts from being admitted, and comes back in a step without
 // preemption. A request of several sequences (parallel sampling, or the beams of a search, which
 // vLLM moved out of its engine in 0.6.3) counts as so many, wants so many free blocks to decode,
-// and is swapped out where its memory is taken.
+// and is swapped out where its memory is taken. With prefix caching neither the budget nor the
+// memory that an admission asks for looks at what is cached.
 #include <algorithm>
 #include <tuple>
 
@@ -235,7 +236,7 @@ class VllmV0 final : public BatchPolicy {
       total += tokens;
       const auto rows = static_cast<std::int64_t>(admitted.size()) + 1;
       if (tokens == Tokens{0} || tokens > budget.tokens || pads_too_much(rows, longest, total) ||
-          builder.admit(sequence, terms_for(sequence, tokens)) != Grant::ok) {
+          builder.admit(sequence, terms_for(builder, sequence, tokens)) != Grant::ok) {
         break;
       }
       waiting_.pop_front();
@@ -253,8 +254,15 @@ class VllmV0 final : public BatchPolicy {
            (padded > spec_.max_num_batched_tokens || padded - total > spec_.max_paddings);
   }
 
-  [[nodiscard]] static StepBuilder::Terms terms_for(const Sequence& sequence, Tokens tokens) {
-    return {.tokens = tokens, .reserved = sequence.known(), .watermark_applies = true};
+  // What is cached counts as if it were computed.
+  [[nodiscard]] static StepBuilder::Terms terms_for(const StepBuilder& builder,
+                                                    const Sequence& sequence, Tokens tokens) {
+    const Tokens cached = tokens == sequence.known() ? builder.cached_prefix(sequence) : Tokens{0};
+    return {.tokens = tokens - cached,
+            .cached = cached,
+            .cached_in_budget = cached,
+            .reserved = sequence.known(),
+            .watermark_applies = true};
   }
 
   // By priority, the least urgent running sequences give way while the head of the queue, which is
@@ -281,7 +289,7 @@ class VllmV0 final : public BatchPolicy {
   [[nodiscard]] static bool fits(StepBuilder& builder, const Sequence& sequence,
                                  const Budget& budget) {
     return sequence.known() <= budget.tokens && budget.sequences > 0 &&
-           builder.could_admit(sequence, terms_for(sequence, sequence.known()));
+           builder.could_admit(sequence, terms_for(builder, sequence, sequence.known()));
   }
 
   VllmV0Spec spec_;

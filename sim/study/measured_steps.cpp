@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <span>
 
@@ -57,7 +58,8 @@ class Rows {
     const std::string_view field = text(column);
     double value = 0.0;
     const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (error != std::errc{} || end != field.data() + field.size() || !(value >= 0.0)) {
+    if (error != std::errc{} || end != field.data() + field.size() || !(value >= 0.0) ||
+        !std::isfinite(value)) {
       throw BadInput(place(),
                      "'" + std::string(column) + "' is no number: '" + std::string(field) + "'");
     }

@@ -168,12 +168,16 @@ std::optional<Duration> parse_time(std::string_view text, int unit_digits) {
 
 // A number of exactly `width` digits at the front of the text, which it leaves behind.
 std::optional<int> take_number(std::string_view& text, std::size_t width) {
-  if (text.size() < width ||
-      !std::all_of(text.begin(), text.begin() + static_cast<int>(width), is_digit)) {
+  if (text.size() < width) {
     return std::nullopt;
   }
   int value = 0;
-  std::from_chars(text.data(), text.data() + width, value);
+  for (const char c : text.substr(0, width)) {
+    if (!is_digit(c)) {
+      return std::nullopt;
+    }
+    value = value * 10 + (c - '0');
+  }
   text.remove_prefix(width);
   return value;
 }
@@ -199,11 +203,10 @@ int days_in_month(int year, int month) {
 std::int64_t days_since_year_0(int year, int month, int day) {
   const std::int64_t leap_days =
       year == 0 ? 0 : (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 + 1;
-  std::int64_t days = static_cast<std::int64_t>(year) * 365 + leap_days;
-  for (int earlier = 1; earlier < month; ++earlier) {
-    days += days_in_month(year, earlier);
-  }
-  return days + day - 1;
+  constexpr std::array<int, 12> days_before{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+  const int leap_day = month > 2 && is_leap_year(year) ? 1 : 0;
+  return static_cast<std::int64_t>(year) * 365 + leap_days +
+         days_before[static_cast<std::size_t>(month - 1)] + leap_day + day - 1;
 }
 
 std::optional<Duration> take_date(std::string_view& text) {
@@ -269,6 +272,14 @@ std::optional<Duration> take_zone(std::string_view& text) {
 }  // namespace
 
 std::optional<std::uint32_t> parse_tokens(std::string_view text) {
+  std::uint32_t tokens = 0;
+  std::size_t digits = 0;
+  while (digits < text.size() && digits < 9 && is_digit(text[digits])) {
+    tokens = tokens * 10 + static_cast<std::uint32_t>(text[digits++] - '0');
+  }
+  if (digits == text.size() && digits > 0) {  // nine digits are below most_tokens
+    return tokens;
+  }
   std::uint64_t value = 0;
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, value);

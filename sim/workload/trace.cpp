@@ -158,8 +158,11 @@ class TraceBuilder {
     TESSERA_INVARIANT(scale > 0, "a trace's rate scale is positive");
     const Duration first = trace_.rows.front().arrival;
     for (TraceRow& row : trace_.rows) {
-      const Int128 since_first = (row.arrival - first).picoseconds();
-      row.arrival = Duration::picoseconds((since_first * unit + scale / 2) / scale);
+      row.arrival = row.arrival - first;
+      if (scale != unit) {
+        const Int128 since_first = row.arrival.picoseconds();
+        row.arrival = Duration::picoseconds((since_first * unit + scale / 2) / scale);
+      }
     }
   }
 
@@ -218,6 +221,7 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
     places[i] = table.find(format.columns[i]).value();
   }
   const AttributePlaces others = attribute_places(table);
+  const bool has_others = others != AttributePlaces{};
   const std::optional<std::size_t> limit_place = table.find(limit_column);
   while (const auto fields = table.next_row()) {
     const std::string_view arrival_text = (*fields)[places[0]];
@@ -236,7 +240,8 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
       refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
     }
     const std::uint32_t limit = limit_place ? read_limit((*fields)[*limit_place], lines) : 0;
-    builder.add({*arrival, *prompt, *output, limit}, {}, read_attributes(*fields, others, lines));
+    builder.add({*arrival, *prompt, *output, limit}, {},
+                has_others ? read_attributes(*fields, others, lines) : TraceAttributes{});
   }
 }
 

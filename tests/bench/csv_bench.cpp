@@ -57,7 +57,11 @@ class DecodeStep {
       Sequence& sequence = sequences_.emplace_back();
       sequence.request = a_request(100'000 + i, Duration{}, Tokens{512}, Tokens{128});
       sequence.kv.id = static_cast<SequenceId>(i);
-      step_.entries.push_back({&sequence, Tokens{1}, Tokens{600}, EntryKind::decode, true, false});
+      step_.entries.push_back({.sequence = &sequence,
+                               .tokens = Tokens{1},
+                               .context = Tokens{600},
+                               .kind = EntryKind::decode,
+                               .samples = true});
     }
     step_.tokens = Tokens{size};
     record_.step = &step_;

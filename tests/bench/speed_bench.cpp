@@ -83,6 +83,45 @@ BENCHMARK_CAPTURE(step_by_step, load_20_32, engine_of(32, 0.6, roomy))
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step_by_step, kv_bound, engine_of(256, 4.0, 1200))->Unit(benchmark::kMillisecond);
 
+// The other policies, which jump.
+Scenario jumping(const PolicySpec& policy, const KvCacheSpec& kv_cache) {
+  Scenario scenario = engine_of(32, 2.0, roomy);
+  scenario.engine.policy = policy;
+  scenario.engine.kv_cache = kv_cache;
+  return scenario;
+}
+void in_jumps(benchmark::State& state, const Scenario& scenario) {
+  measure(state, scenario, Advance::span, few, nullptr);
+}
+void in_steps(benchmark::State& state, const Scenario& scenario) {
+  measure(state, scenario, Advance::step, few, nullptr);
+}
+PagedKvSpec roomy_paged() {
+  PagedKvSpec paged;
+  paged.num_blocks = Blocks{roomy};
+  return paged;
+}
+#define TESSERA_JUMP_BENCH(name, ...)                                                     \
+  BENCHMARK_CAPTURE(in_jumps, name, jumping(__VA_ARGS__))->Unit(benchmark::kMillisecond); \
+  BENCHMARK_CAPTURE(in_steps, name, jumping(__VA_ARGS__))->Unit(benchmark::kMillisecond)
+TESSERA_JUMP_BENCH(orca_contiguous, OrcaSpec{.max_num_seqs = 32}, ContiguousKvSpec{});
+TESSERA_JUMP_BENCH(faster_transformer_contiguous, FasterTransformerSpec{.max_num_seqs = 32},
+                   ContiguousKvSpec{});
+TESSERA_JUMP_BENCH(static_static_cache, StaticSpec{.max_num_seqs = 32}, StaticCacheKvSpec{});
+TESSERA_JUMP_BENCH(vllm_v0_paged, VllmV0Spec{.max_num_seqs = 32}, roomy_paged());
+TESSERA_JUMP_BENCH(vllm_v1_priority_paged, VllmV1Spec{.order = Order::priority, .max_num_seqs = 32},
+                   roomy_paged());
+TESSERA_JUMP_BENCH(vllm_v1_virtual, VllmV1Spec{.max_num_seqs = 32}, VirtualKvSpec{});
+TESSERA_JUMP_BENCH(sarathi_paged, SarathiSpec{.max_num_seqs = 32}, roomy_paged());
+TESSERA_JUMP_BENCH(fastgen_paged, FastGenSpec{.max_ragged_sequence_count = 32}, roomy_paged());
+TESSERA_JUMP_BENCH(lightllm_token, LightLlmSpec{.running_max_req_size = 32},
+                   TokenKvSpec{.max_total_token_num = Tokens{roomy}});
+TESSERA_JUMP_BENCH(sglang_radix, SglangSpec{.max_running_requests = 32},
+                   RadixKvSpec{.max_total_tokens = Tokens{roomy}});
+TESSERA_JUMP_BENCH(tensorrt_llm, TensorRtLlmSpec{.max_batch_size = 32},
+                   TensorRtLlmKvSpec{.max_tokens = Tokens{roomy}});
+TESSERA_JUMP_BENCH(tgi, TgiSpec{.max_batch_size = 32}, TgiKvSpec{});
+
 BENCHMARK_CAPTURE(with_requests_csv, load_80_32, engine_of(32, 2.5, roomy))
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(with_requests_csv, load_80_256, engine_of(256, 6.4, roomy))

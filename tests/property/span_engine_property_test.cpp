@@ -127,6 +127,25 @@ TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
   }
 }
 
+// Ends and last blocks that lie further ahead than the rings are long.
+TEST(SpanEngine, LongOutputsGoRoundTheRings) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Scenario scenario = random_scenario(seed);
+    scenario.engine.max_model_len = Tokens{20'000};
+    scenario.engine.policy = VllmV1Spec{.max_num_seqs = 3};
+    PagedKvSpec paged;
+    paged.num_blocks = Blocks{seed % 2 == 0 ? 1'300 : 4'000};
+    scenario.engine.kv_cache = paged;
+    scenario.workload.arrivals = PoissonArrivals{.rate = Rate{0.02}};
+    scenario.workload.prompt_tokens = UniformLength{.min = Tokens{1}, .max = Tokens{300}};
+    scenario.workload.output_tokens = UniformLength{.min = Tokens{3'000}, .max = Tokens{14'000}};
+    scenario.workload.requests = 12;
+    const Outcome spans(with(scenario, Advance::span));
+    EXPECT_GT(spans.spans(), 0);
+    EXPECT_EQ(spans.text(), Outcome(with(scenario, Advance::step)).text()) << "seed " << seed;
+  }
+}
+
 TEST(SpanEngine, WritesTheFilesOfOneStepAtATime) {
   for (const Family& family : families) {
     for (std::uint64_t seed = 1; seed <= scenarios(TESSERA_SPAN_SCENARIOS / 14); ++seed) {

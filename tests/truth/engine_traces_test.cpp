@@ -38,7 +38,8 @@ TEST(EngineTraces, AreEqualStepForStep) {
     ++compared;
   }
   std::cout << compared << " traces, " << steps << " steps compared\n";
-  EXPECT_GE(compared * TESSERA_TRACE_STRIDE, 290U);
+  // All but one, which shows a bug of v0.11.0.
+  EXPECT_GE(compared * TESSERA_TRACE_STRIDE, 297U);
 }
 
 }  // namespace

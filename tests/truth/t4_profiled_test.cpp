@@ -1,6 +1,8 @@
 // The cost model `profiled` on a T4: Vidur's table of Llama-2-7B, the shape of one matrix product
 // at one degree of tensor parallelism left out at a time and predicted from the others. What is
 // printed beside it, from degree 1 alone, has four shapes to go by.
+#include "tests/truth/t4_profiled.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -82,33 +84,47 @@ std::unique_ptr<CostModel> model_of(const Table& table, std::int64_t degree,
   return make_cost_model(spec, gpu_preset("t4"), share, PrecisionSpec{});
 }
 
-// Percent, of one product at one degree.
-std::vector<double> errors_of(CostModel& cost, const Table& table, const Product& product,
-                              std::int64_t degree) {
-  std::vector<double> errors;
+using truth::TruthPoint;
+
+// One product at one degree.
+std::vector<TruthPoint> points_of(CostModel& cost, const Table& table, const Product& product,
+                                  std::int64_t degree) {
+  std::vector<TruthPoint> points;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const std::string& cell = table.rows[row][table.column(product.column)];
     if (table.degree(row) != degree || cell.empty()) {
       continue;
     }
-    const StepShape shape = cost_fixtures::chunk(0, table.count(row, "num_tokens"), 1);
-    for (const OperationTime& operation : cost.operations(shape)) {
+    const std::int64_t tokens = table.count(row, "num_tokens");
+    for (const OperationTime& operation : cost.operations(cost_fixtures::chunk(0, tokens, 1))) {
       if (operation.name == product.operation) {
-        errors.push_back(100.0 *
-                         std::fabs(operation.time.to_seconds() * 1e3 / std::stod(cell) - 1.0));
+        points.push_back({product.operation + " over " + std::to_string(degree) + ", " +
+                              std::to_string(tokens) + " tokens",
+                          std::stod(cell) * 1e-3, operation.time.to_seconds()});
       }
     }
   }
-  return errors;
+  return points;
 }
 
-double quantile(std::vector<double> values, double fraction) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(fraction * static_cast<double>(values.size() - 1))];
+double percent(const std::vector<TruthPoint>& points, double fraction) {
+  return 100.0 * truth::TruthRow{"", "", "", points}.error_at(fraction);
 }
 
-void append(std::vector<double>& all, const std::vector<double>& some) {
+void append(std::vector<TruthPoint>& all, const std::vector<TruthPoint>& some) {
   all.insert(all.end(), some.begin(), some.end());
+}
+
+// The product's shape at that degree, predicted without its rows.
+std::vector<TruthPoint> held_apart(const Table& table, const Product& product, std::int64_t degree,
+                                   const std::string& directory) {
+  Table without = table;
+  for (std::size_t row = 0; row < without.rows.size(); ++row) {
+    if (without.degree(row) == degree) {
+      without.rows[row][without.column(product.column)].clear();
+    }
+  }
+  return points_of(*model_of(without, degree, directory), table, product, degree);
 }
 
 TEST(T4Profiled, ShapesHeldApartAreWithinTheirSpread) {
@@ -118,33 +134,27 @@ TEST(T4Profiled, ShapesHeldApartAreWithinTheirSpread) {
   }
   const Table table = read_table();
   const TemporaryFolder folder;
-  std::vector<double> held_out;
-  std::vector<double> measured;
+  const std::string directory = folder.path().string();
+  std::vector<TruthPoint> held_out;
+  std::vector<TruthPoint> measured;
   std::printf("%-10s %6s %6s %9s %8s\n", "operation", "degree", "points", "median %", "p95 %");
   for (const std::int64_t degree : {2, 4, 8}) {
-    append(measured, errors_of(*model_of(table, degree, folder.path().string()), table,
-                               products.front(), degree));
+    append(measured,
+           points_of(*model_of(table, degree, directory), table, products.front(), degree));
     for (const Product& product : products) {
-      Table without = table;
-      for (std::size_t row = 0; row < without.rows.size(); ++row) {
-        if (without.degree(row) == degree) {
-          without.rows[row][without.column(product.column)].clear();
-        }
-      }
-      const auto cost = model_of(without, degree, folder.path().string());
-      const auto errors = errors_of(*cost, table, product, degree);
+      const auto points = held_apart(table, product, degree, directory);
       std::printf("%-10s %6lld %6zu %9.2f %8.1f\n", product.operation.c_str(),
-                  static_cast<long long>(degree), errors.size(), quantile(errors, 0.5),
-                  quantile(errors, 0.95));
-      append(held_out, errors);
+                  static_cast<long long>(degree), points.size(), percent(points, 0.5),
+                  percent(points, 0.95));
+      append(held_out, points);
     }
   }
-  std::printf("held apart, pooled: median %.2f %%, p95 %.1f %%\n", quantile(held_out, 0.5),
-              quantile(held_out, 0.95));
-  EXPECT_LE(quantile(held_out, 0.5), 5.0);
-  EXPECT_LE(quantile(held_out, 0.95), 22.0);
+  std::printf("held apart, pooled: median %.2f %%, p95 %.1f %%\n", percent(held_out, 0.5),
+              percent(held_out, 0.95));
+  EXPECT_LE(percent(held_out, 0.5), 5.0);
+  EXPECT_LE(percent(held_out, 0.95), 22.0);
   // A shape that is in the table is what was measured; only repeats of a point are averaged.
-  EXPECT_LE(quantile(measured, 0.95), 0.1);
+  EXPECT_LE(percent(measured, 0.95), 0.1);
 }
 
 TEST(T4Profiled, OtherDegreesFromTheFirstAlone) {
@@ -158,18 +168,31 @@ TEST(T4Profiled, OtherDegreesFromTheFirstAlone) {
   std::erase_if(first.rows, [&](const auto& row) {
     return row[table.column("num_tensor_parallel_workers")] != "1";
   });
-  std::vector<double> errors;
+  std::vector<TruthPoint> points;
   for (const std::int64_t degree : {2, 4, 8}) {
     const auto cost = model_of(first, degree, folder.path().string());
     for (const Product& product : products) {
-      append(errors, errors_of(*cost, table, product, degree));
+      append(points, points_of(*cost, table, product, degree));
     }
   }
-  std::printf("from degree 1 alone: median %.2f %%, p95 %.1f %%\n", quantile(errors, 0.5),
-              quantile(errors, 0.95));
-  EXPECT_LE(quantile(errors, 0.5), 7.0);
-  EXPECT_LE(quantile(errors, 0.95), 25.0);
+  std::printf("from degree 1 alone: median %.2f %%, p95 %.1f %%\n", percent(points, 0.5),
+              percent(points, 0.95));
+  EXPECT_LE(percent(points, 0.5), 7.0);
+  EXPECT_LE(percent(points, 0.95), 25.0);
 }
 
 }  // namespace
+
+truth::TruthRow truth::t4_profiled_row() {
+  const Table table = read_table();
+  const TemporaryFolder folder;
+  TruthRow row{"T4 kernels", "matrix products (profiled)", "shapes held apart", {}};
+  for (const std::int64_t degree : {2, 4, 8}) {
+    for (const Product& product : products) {
+      append(row.points, held_apart(table, product, degree, folder.path().string()));
+    }
+  }
+  return row;
+}
+
 }  // namespace tessera

@@ -261,6 +261,9 @@ std::string reason_of_kind(std::string_view model, std::string_view engine, int 
   if (has(model, "Transformer-")) {
     return "an architecture that is not modelled";
   }
+  if (id == 109) {
+    return "FlexGen's own 4-bit compression of weights and cache";
+  }
   if (id >= 101 && id <= 111) {
     return "weights or cache outside the GPU";
   }

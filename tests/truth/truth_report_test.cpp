@@ -14,7 +14,9 @@
 #include "tessera/config/calibration.hpp"
 #include "tessera/config/load.hpp"
 #include "tessera/study/calibrate.hpp"
+#include "tests/truth/t4_profiled.hpp"
 #include "tests/truth/t4_published.hpp"
+#include "tests/truth/vllm_server.hpp"
 
 namespace tessera::truth {
 namespace {
@@ -65,7 +67,7 @@ TruthRow published_row(const std::string& name, const std::string& part, bool ca
   return row;
 }
 
-std::vector<TruthRow> report() {
+std::vector<TruthRow> make_report() {
   const std::set<std::string> products{"qkv_proj", "out_proj", "mlp_up", "mlp_down"};
   std::vector<TruthRow> rows;
   for (const char* part : {"fitted", "held out"}) {
@@ -77,6 +79,7 @@ std::vector<TruthRow> report() {
   for (const char* quantity : {"norm", "rope", "mlp_act", "residual"}) {
     rows.push_back(row_of(t4(), "T4 kernels", quantity, {quantity}, "fitted"));
   }
+  rows.push_back(t4_profiled_row());
   for (const char* part : {"fitted", "without gpt2", "without gpt2-medium"}) {
     for (const char* phase : {"prefill", "decode"}) {
       rows.push_back(row_of(h200(), "H200 Hugging Face steps", phase, {phase}, part));
@@ -84,6 +87,14 @@ std::vector<TruthRow> report() {
   }
   rows.push_back(published_row("end to end", "fitted", true));
   rows.push_back(published_row("end to end", "held out", false));
+  for (TruthRow& row : vllm_server_rows()) {
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+const std::vector<TruthRow>& report() {
+  static const std::vector<TruthRow> rows = make_report();
   return rows;
 }
 
@@ -91,7 +102,7 @@ TEST(TruthReport, IsWrittenAndItsSummaryIsTheReadmes) {
   if (is_skipped()) {
     return;
   }
-  const std::vector<TruthRow> rows = report();
+  const std::vector<TruthRow>& rows = report();
   std::string csv = truth_header;
   std::string expected;
   for (const TruthRow& row : rows) {
@@ -123,7 +134,7 @@ TEST(TruthReport, HeldOutErrorsStayWithinTheirLimits) {
     }
     if (row.part == "without gpt2" || row.part == "without gpt2-medium") {
       const bool prefill = row.quantity == "prefill";
-      EXPECT_LE(row.error_at(0.5), prefill ? 0.046 : 0.03) << name;
+      EXPECT_LE(row.error_at(0.5), prefill ? 0.045 : 0.03) << name;
       EXPECT_LE(row.error_at(0.95), prefill ? 0.10 : 0.08) << name;
     }
     if (row.data_set == "T4 published" && row.part == "held out") {

@@ -4,6 +4,8 @@
 //
 // The first request met a cold server (0.69 s to its first token), which is not modelled. Which
 // requests are preempted is chaotic, so that errors below 1 % mean nothing.
+#include "tests/truth/vllm_server.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -158,6 +160,18 @@ void expect_within(const char* title, const Served& simulated, const Served& rea
   compare("makespan", simulated.makespan, real.makespan, percent.makespan);
 }
 
+constexpr double real_blocks = 2588.0;
+
+std::string kernel_tables() {
+  return "{kind: profiled, dense: " + measured + "/dense.csv, attention: " + measured +
+         "/attention.csv, per_sequence: " + measured + "/per_sequence.csv}";
+}
+
+// Block 0 stands for none and is given to nobody.
+double pool_of_first_principles() {
+  return static_cast<double>(simulated(read_requests(), "{kind: roofline}", "").blocks) + 1.0;
+}
+
 TEST(VllmServer, IsMetByItsKernelTablesAndByTheRoofline) {
   if (data.empty()) {
     std::puts("SKIPPED: no TESSERA_DATA, so the vLLM server was not compared");
@@ -166,11 +180,9 @@ TEST(VllmServer, IsMetByItsKernelTablesAndByTheRoofline) {
   const auto requests = read_requests();
   ASSERT_EQ(requests.size(), 300u);
   const Served real = measured_service(requests);
-  const std::string tables = "{kind: profiled, dense: " + measured +
-                             "/dense.csv, attention: " + measured +
-                             "/attention.csv, per_sequence: " + measured + "/per_sequence.csv}";
   expect_within("profiled, nothing fitted to the run:",
-                simulated(requests, tables, ", num_blocks: 2588"), real, {3.0, 3.0, 2.0, 1.5});
+                simulated(requests, kernel_tables(), ", num_blocks: 2588"), real,
+                {3.0, 3.0, 2.0, 1.5});
   expect_within("roofline alone:", simulated(requests, "{kind: roofline}", ", num_blocks: 2588"),
                 real, {15.0, 15.0, 15.0, 15.0});
 }
@@ -180,14 +192,34 @@ TEST(VllmServer, ThePoolFollowsFromTheModelAndTheCard) {
     std::puts("SKIPPED: no TESSERA_DATA, so the vLLM server's pool was not compared");
     return;
   }
-  constexpr double real_blocks = 2588.0;
-  // Block 0 stands for none and is given to nobody.
-  const double blocks =
-      static_cast<double>(simulated(read_requests(), "{kind: roofline}", "").blocks) + 1.0;
+  const double blocks = pool_of_first_principles();
   std::printf("KV pool: %.0f blocks, measured %.0f: %+.2f %%\n", blocks, real_blocks,
               100.0 * (blocks / real_blocks - 1.0));
   EXPECT_NEAR(blocks, real_blocks, 0.05 * real_blocks);
 }
 
 }  // namespace
+
+std::vector<truth::TruthRow> truth::vllm_server_rows() {
+  const auto requests = read_requests();
+  const Served real = measured_service(requests);
+  const std::string name = "vLLM on an RTX 4090";
+  std::vector<TruthRow> rows;
+  for (const std::string kind : {"profiled", "roofline"}) {
+    const std::string cost = kind == "profiled" ? kernel_tables() : "{kind: roofline}";
+    const Served ours = simulated(requests, cost, ", num_blocks: 2588");
+    rows.push_back({name,
+                    "TTFT, TPOT, makespan (" + kind + ")",
+                    "held out",
+                    {{"mean TTFT", mean(real.ttft), mean(ours.ttft)},
+                     {"p50 TTFT", percentile(real.ttft, 0.5), percentile(ours.ttft, 0.5)},
+                     {"p99 TTFT", percentile(real.ttft, 0.99), percentile(ours.ttft, 0.99)},
+                     {"mean TPOT", mean(real.tpot), mean(ours.tpot)},
+                     {"makespan", real.makespan, ours.makespan}}});
+  }
+  rows.push_back(
+      {name, "KV pool", "held out", {{"blocks", real_blocks, pool_of_first_principles()}}});
+  return rows;
+}
+
 }  // namespace tessera

@@ -29,7 +29,7 @@ Grant admit(KvCache& kv, std::uint32_t id, Tokens prompt) {
   return grant;
 }
 
-Tokens scanned(const KvCache& kv) {
+Tokens scanned(KvCache& kv) {
   KvWork work;
   kv.settle(work);
   return work.cells_scanned;

@@ -40,8 +40,23 @@ TEST(KernelGrid, IsLinearBetweenThePoints) {
   EXPECT_DOUBLE_EQ(at(grid, 1.5, 40), 55.0);
 }
 
-TEST(KernelGrid, BeforeTheFirstPointTakesTheFirst) {
+TEST(KernelGrid, BelowATileTakesAsLongAsTheTile) {
   EXPECT_DOUBLE_EQ(at(plane(), 2, 3), 36.0);
+}
+
+TEST(KernelGrid, BelowAFirstPointAboveATileIsOutside) {
+  const KernelGrid grid("g.csv", "x", {"n"}, {{{512}, {5.0}}, {{1024}, {10.0}}});
+  EXPECT_THROW((void)grid.at(std::array{511.0}, Outside::refused), BadInput);
+  EXPECT_DOUBLE_EQ(grid.at(std::array{8.0}, Outside::extrapolated), 5.0);
+}
+
+// The last two points lie in one tile: the line is that of half and whole.
+TEST(KernelGrid, TheLineBeyondIsOfTheLastOctaveAndNeverFalls) {
+  const KernelGrid grid("g.csv", "x", {"n"},
+                        {{{1024}, {100.0}}, {{2032}, {205.0}}, {{2048}, {200.0}}});
+  EXPECT_DOUBLE_EQ(grid.at(std::array{4096.0}, Outside::extrapolated), 400.0);
+  const KernelGrid falling("g.csv", "x", {"n"}, {{{1024}, {100.0}}, {{2048}, {90.0}}});
+  EXPECT_DOUBLE_EQ(falling.at(std::array{65536.0}, Outside::extrapolated), 90.0);
 }
 
 TEST(KernelGrid, BeyondTheLastPointIsNamedOrALine) {
@@ -51,7 +66,7 @@ TEST(KernelGrid, BeyondTheLastPointIsNamedOrALine) {
     FAIL() << "9 was not measured";
   } catch (const BadInput& refused) {
     EXPECT_THAT(refused.what(), HasSubstr("attention at n 9"));
-    EXPECT_THAT(refused.what(), HasSubstr("measured up to 8"));
+    EXPECT_THAT(refused.what(), HasSubstr("measured from 1 up to 8"));
     EXPECT_THAT(refused.what(), HasSubstr("cost.extrapolate: true"));
   }
   EXPECT_DOUBLE_EQ(at(grid, 10, 200, Outside::extrapolated), 300.0);
@@ -163,6 +178,16 @@ TEST_F(ServedModel, APointOutsideIsNamedUnlessExtrapolated) {
   EXPECT_GT(model(true)->step(decode(20, 512)).total(), model()->step(decode(10, 512)).total());
 }
 
+// They are of whole layers on one GPU.
+TEST_F(ServedModel, NoRankOfSeveralTakesItsTimes) {
+  ProfiledCostSpec spec;
+  spec.dense = FilePath{"dense.csv"};
+  spec.tables = read_kernel_tables(spec, folder_.path().string());
+  RankPlace place;
+  place.shard.degrees.tensor = 2;
+  EXPECT_THROW((void)make_cost_model(spec, t4(), llama_7b(), PrecisionSpec{}, place), BadInput);
+}
+
 TEST_F(ServedModel, BadTablesAreRefusedWithTheirPlace) {
   const auto refused = [&](const char* text) {
     write("dense.csv", text);
@@ -175,6 +200,7 @@ TEST_F(ServedModel, BadTablesAreRefusedWithTheirPlace) {
   };
   EXPECT_THAT(refused("layer,tokens\nqkv_proj,1\n"), HasSubstr("no column 'time_us'"));
   EXPECT_THAT(refused("layer,tokens,time_us\nqkv_proj,1,x\n"), HasSubstr("dense.csv:2"));
+  EXPECT_THAT(refused("layer,tokens,time_us\nqkv_proj,1,-3\n"), HasSubstr("above 0"));
   EXPECT_THAT(refused("layer,tokens,time_us\nqkv_prj,1,2\n"), HasSubstr("no layer 'qkv_prj'"));
   EXPECT_THAT(refused("layer,tokens,time_us\nqkv_proj,1.5,2\n"), HasSubstr("whole number"));
   EXPECT_THAT(refused("layer,tokens,time_us\nqkv_proj,1\n"), HasSubstr("3 fields"));

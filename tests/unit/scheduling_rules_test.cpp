@@ -30,6 +30,10 @@ TEST(VllmV1Rules, TheSampledTokensSlotIsTakenByTheStepThatConsumesIt) {
   // The prompt fills one block; its sampled token needs the second only when it is computed.
   EXPECT_EQ(log.lines, (Lines{"0:16:p", "0:1:d", "0:1:d finish 0"}));
   EXPECT_EQ(log.free_after_schedule, (std::vector<std::int64_t>{3, 2, 2}));
+  // So with a sampled token: entry 32 fills the second block, and 33 takes the third.
+  StepLog later;
+  run_listed(small_engine(VllmV1Spec{}, 5), {now(0, 31, 3)}, later);
+  EXPECT_EQ(later.free_after_schedule, (std::vector<std::int64_t>{2, 2, 1}));
 }
 
 TEST(VllmV1Rules, TheLastOfTheRunningListIsTheVictimAndNobodyIsAdmittedBesideIt) {
@@ -38,6 +42,17 @@ TEST(VllmV1Rules, TheLastOfTheRunningListIsTheVictimAndNobodyIsAdmittedBesideIt)
   run_listed(small_engine(VllmV1Spec{}, 3), {now(0, 16, 2), now(1, 16, 2), now(2, 8, 1)}, log);
   EXPECT_EQ(log.lines, (Lines{"0:16:p 1:16:p", "0:1:d preempt 1 finish 0", "1:17:p finish 1",
                               "2:8:p finish 2"}));
+}
+
+TEST(VllmV1Rules, NobodyIsAdmittedInAStepThatPreempted) {
+  StepLog log;
+  // Four usable blocks. In step 1 request 0 takes its second, 1 finds one where it needs two and
+  // gives its own back: a chunk of 1 would fit in what is free then.
+  const VllmV1Spec policy{.max_num_batched_tokens = Tokens{32}, .reserve_full_prompt = false};
+  run_listed(small_engine(policy, 5), {now(0, 16, 3), now(1, 48, 1)}, log);
+  EXPECT_EQ(log.lines.at(0), "0:16:p 1:16:p");
+  EXPECT_EQ(log.lines.at(1), "0:1:d preempt 1");
+  EXPECT_EQ(log.lines.at(2), "0:1:d 1:31:p finish 0");
 }
 
 TEST(VllmV1Rules, APreemptedSequenceGoesToTheHeadOfTheQueue) {
@@ -65,6 +80,11 @@ TEST(VllmV1Rules, TheGateAsksForTheWholePromptAndReservesNone) {
                  VllmV1Spec{.max_num_batched_tokens = Tokens{32}, .reserve_full_prompt = false}, 5),
              requests, open);
   EXPECT_EQ(open.lines.at(0), "0:16:p 1:16:p");
+  // Where the whole prompt fits, the first chunk takes the blocks of no more than the chunk.
+  StepLog alone;
+  run_listed(small_engine(VllmV1Spec{.max_num_batched_tokens = Tokens{32}}, 5), {now(1, 64, 1)},
+             alone);
+  EXPECT_EQ(alone.free_after_schedule, (std::vector<std::int64_t>{2, 0}));
 }
 
 TEST(VllmV1Rules, TheWatermarkAppliesOnlyBesideRunningSequences) {

@@ -236,6 +236,14 @@ class Report(unittest.TestCase):
 
     def test_prints(self):
         page = self.opened("sweep")
+        page.size(720, 900)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        page.frame()
+        # Paper does not scroll, and the run that is drawn has to be said.
+        self.assertLessEqual(page.run("document.documentElement.scrollWidth"), 720)
+        self.assertRegex(page.run("document.querySelector('.bar').innerText"), r"max_num_seqs \d+")
+        self.assertEqual(page.run(BAD_TEXTS), [])
+        page.call("Emulation.setEmulatedMedia", media="")
         pdf = page.call("Page.printToPDF")["data"]
         self.assertGreater(len(pdf), 20_000)
 

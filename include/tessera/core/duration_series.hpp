@@ -35,10 +35,12 @@ class DurationSeries {
     return Int128{first_} * (n * (n - 1) / 2) +
            Int128{growth_} * (Int128{n - 1} * n * (2 * n - 1) / 6);
   }
-  // Σ j² over j = 0 … n − 1, in 64 bits as long as they hold it.
-  [[nodiscard]] static Int128 squares(std::int64_t n) {
-    return n < std::int64_t{1} << 20 ? Int128{(n - 1) * n * (2 * n - 1) / 6}
-                                     : Int128{n - 1} * n * (2 * n - 1) / 6;
+  // The same. Precondition: n <= few.
+  [[nodiscard]] Int128 moment_of_few(std::int64_t n) const {
+    const auto pairs = static_cast<std::uint64_t>(n * (n - 1)) / 2;
+    const auto squares = pairs * static_cast<std::uint64_t>(2 * n - 1) / 3;
+    return Int128{first_} * static_cast<std::int64_t>(pairs) +
+           Int128{growth_} * static_cast<std::int64_t>(squares);
   }
   // Σ sum(j) over the n indices j = from, from + stride, …
   [[nodiscard]] Int128 sum_of_sums(std::int64_t from, std::int64_t stride, std::int64_t n) const;

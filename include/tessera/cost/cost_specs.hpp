@@ -30,6 +30,7 @@ struct AffineCostSpec {
   Duration per_token = Duration::microseconds(100);
   Duration per_context_token = Duration::nanoseconds(100);
   Duration per_sequence;
+  Duration per_cached_token{};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -38,6 +39,8 @@ struct AffineCostSpec {
     v.field("per_context_token", self.per_context_token, at_least(Duration{}),
             "a token of context that a decode reads");
     v.field("per_sequence", self.per_sequence, at_least(Duration{}), "a sequence of the step");
+    v.field("per_cached_token", self.per_cached_token, at_least(Duration{}),
+            "a token that is scheduled though the cache has it (vLLM v0's budget counts it)");
   }
 };
 

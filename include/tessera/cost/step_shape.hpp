@@ -18,6 +18,7 @@ struct StepShape {
   std::int64_t prefill_squares = 0;  // Σ n² of the prefills: several cost as one chunk of its root
   Tokens prefill_context{0};         // Σ p + n: keys and values that prefills read
   Tokens decode_context{0};          // Σ of context lengths, with the token computed now
+  Tokens cached_tokens{0};           // scheduled, but found in the cache and not computed (vLLM v0)
   bool writes_kv = true;             // keys and values of the new tokens go to a cache
   KvWork work;
 

@@ -141,6 +141,7 @@ struct SpanRecord {
   // Time. Each step takes the common part and, for each token of its priced context, the price; the
   // context grows by the decoding sequences a step.
   DurationSeries durations;
+  Int128 step_moment = 0;  // Σ n · the time of step n
   const StepTime* common = nullptr;
   const StepTime* context_price = nullptr;
   std::int64_t priced_context = 0;  // of step 0

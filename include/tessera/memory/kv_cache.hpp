@@ -199,7 +199,7 @@ class KvCache {
   // changed.
   virtual Grant extend(SequenceId id, Tokens entries, KvWork& work) = 0;
   // All of a step's memory has been asked for: adds the work that the step causes as a whole.
-  virtual void settle(KvWork& /*work*/) const {}
+  virtual void settle(KvWork& /*work*/) {}
   // The contents of the sequence's first `entries` entries are settled, though they may not have
   // been computed yet: others may be given the same memory from now on, where the manager shares.
   virtual void publish(SequenceId id, Tokens entries) = 0;

@@ -78,9 +78,10 @@ struct ContiguousKvSpec {
   [[nodiscard]] std::optional<Tokens> fixed_pool() const { return std::nullopt; }
 };
 
-// Where blocks that a sequence gives back join the free queue: all at its end, or (vLLM since 2026)
-// those whose content nobody can find again in front.
-enum class FreedBlocks { all_at_the_back, unkeyed_in_front };
+// What becomes of the blocks that a sequence gives back. They join the free queue: all at its end,
+// or (vLLM since 2026) those whose content nobody can find again in front. Or (vLLM v0) blocks of
+// equal content are one, and stay until no other is free.
+enum class FreedBlocks { all_at_the_back, unkeyed_in_front, merged_by_content };
 
 // What a paged sequence owns: blocks as it grows, or blocks for the longest context at once (the
 // rule of Orca and FasterTransformer, in blocks).

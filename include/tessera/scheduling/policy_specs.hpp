@@ -242,12 +242,14 @@ struct VllmV0Spec {
             "padding that a step's prompts may need; 0.2 only");
   }
   [[nodiscard]] PolicyTraits traits() const {
-    return {.swaps = preemption == Preemption::swap,
+    return {.uses_cached_prefixes = version == VllmV0Version::v0_6 && !chunked_prefill,
+            .swaps = preemption == Preemption::swap,
             .serves_groups = !chunked_prefill && order == Order::fcfs,
             .token_budget = max_num_batched_tokens,
             .max_num_seqs = max_num_seqs,
             .watermark = 0.01,
             .watermark_always = true,
+            .freed_blocks = FreedBlocks::merged_by_content,
             .order = order,
             .orders = version == VllmV0Version::v0_6 && !chunked_prefill
                           ? Orders{Order::fcfs, Order::priority}

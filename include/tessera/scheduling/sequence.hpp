@@ -27,7 +27,7 @@ struct Sequence {
   Tokens generated{0};  // sampled so far
   Tokens in_flight{0};  // that launched steps will sample
   std::int64_t steps_in_flight = 0;  // that compute some of it
-  Tokens computed{0};   // entries computed, or scheduled to be
+  Tokens computed{0};                // entries computed, or scheduled to be
   SequenceState state = SequenceState::waiting;
   bool prefilling = false;  // since its last admission, what it knew then is not all scheduled yet
 

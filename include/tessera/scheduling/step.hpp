@@ -19,6 +19,7 @@ enum class EntryKind {
 struct StepEntry {
   Sequence* sequence = nullptr;
   Tokens tokens{0};   // computed in this step, padding included
+  Tokens cached{0};   // scheduled with them, but found in the cache (vLLM v0 counts them)
   Tokens context{0};  // entries that the last of them attends to, itself and padding included
   EntryKind kind = EntryKind::prefill;
   bool samples = false;    // reaches the last known token, so that a new one is sampled
@@ -45,6 +46,7 @@ struct Step {
   bool writes_kv = true;  // of the tokens that it computes
   KvWork work;
   Tokens tokens{0};             // of all entries
+  Tokens cached{0};             // the same
   bool memory_refused = false;  // somebody was not admitted or brought back for want of memory
 
   void clear() {
@@ -56,7 +58,7 @@ struct Step {
     hits.clear();
     writes_kv = true;
     work = {};
-    tokens = Tokens{0};
+    tokens = cached = Tokens{0};
     memory_refused = false;
   }
   // What its time depends on.

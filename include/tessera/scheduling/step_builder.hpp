@@ -23,8 +23,10 @@ class StepBuilder {
 
   // How a waiting sequence comes in.
   struct Terms {
-    Tokens tokens{0};    // to compute in this step
-    Tokens cached{0};    // of its prefix, as cached_prefix() said
+    Tokens tokens{0};  // to compute in this step
+    Tokens cached{0};  // of its prefix, as cached_prefix() said
+    // Of these, what the engine counts among a step's tokens though it does not compute them.
+    Tokens cached_in_budget{0};
     Tokens reserved{0};  // entries to allocate now, if more than this step computes
     Tokens must_fit{0};  // entries that must fit beside what is allocated (a gate, no reservation)
     bool watermark_applies = false;  // the watermark's memory must stay free

@@ -76,7 +76,7 @@ struct CapacityAnswer {
   std::vector<CapacityTrial> trials;      // by setting, each in the order of trying
   std::vector<CapacitySetting> settings;  // one a point of the question's plan
   std::optional<std::size_t> winner;      // of the trials; nothing when no setting meets the SLO
-  std::optional<std::size_t> closest;     // the lowest score where nothing passed
+  std::optional<std::size_t> closest;     // where nothing passed: the lowest score, or the quickest
   std::string winner_yaml;                // the winner as a scenario
 };
 

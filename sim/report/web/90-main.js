@@ -164,9 +164,13 @@ function draw_runs() {
   const body = element("div");
   const runs = data.runs;
   let picker = null;
+  const named = element("span", {className: "only-print"});
   const show = (id) => {
     const run = runs.find((candidate) => candidate.id === id) || runs[0];
-    if (picker) picker.value = run.id;
+    if (picker) {
+      picker.value = run.id;
+      named.textContent = picker.selectedOptions[0].textContent;
+    }
     run_view.show(body, run);
     table_view.draw(table, choose, run.id);
     table_view.sources(sources, run);
@@ -200,7 +204,7 @@ function draw_runs() {
           })
         : null;
     parent.append(
-      element("div", {className: "bar"}, element("h2", {textContent: "One run:"}), picker, some),
+      element("div", {className: "bar"}, element("h2", {textContent: "One run:"}), picker, named, some),
     );
   }
   parent.append(body);

@@ -42,10 +42,12 @@ TraceStep step_of(const StepRecord& record) {
   step.step = record.iteration;
   step.clock_start = ticks_of(record.start);
   step.clock_end = ticks_of(record.end);
+  step.scheduled_at = ticks_of(record.scheduled);
   set_queues_and_blocks(step, record);
   for (const StepEntry& entry : record.step->entries) {
     if (!entry.withdrawn) {
-      step.scheduled.push_back({number_of(entry.sequence->request.id), entry.tokens.count(),
+      step.scheduled.push_back({number_of(entry.sequence->request.id),
+                                (entry.tokens + entry.cached).count(),
                                 entry.kind == EntryKind::prefill ? 'p' : 'd'});
     }
   }
@@ -60,7 +62,7 @@ TraceStep step_of(const StepRecord& record) {
     step.cached_hit_tokens += hit.tokens.count();
   }
   std::sort(step.hits.begin(), step.hits.end());
-  step.num_tokens = record.step->tokens.count();
+  step.num_tokens = (record.step->tokens + record.step->cached).count();
   return step;
 }
 
@@ -96,6 +98,7 @@ std::string difference(const TraceStep& engine, const TraceStep& ours) {
   };
   compare("step", engine.step, ours.step);
   compare("clock_start_s (ticks of 100 ns)", engine.clock_start, ours.clock_start);
+  compare("sched_s (ticks of 100 ns)", engine.scheduled_at, ours.scheduled_at);
   compare("num_running_before", engine.num_running_before, ours.num_running_before);
   compare("num_waiting_before", engine.num_waiting_before, ours.num_waiting_before);
   compare("num_swapped_before", engine.num_swapped_before, ours.num_swapped_before);

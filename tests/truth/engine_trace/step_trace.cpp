@@ -143,6 +143,7 @@ TraceStep read_step(const Table& table) {
   step.step = table.integer("step");
   step.clock_start = table.ticks("clock_start_s");
   step.clock_end = table.ticks("clock_end_s");
+  step.scheduled_at = table.ticks("sched_s");
   step.num_running_before = table.integer("num_running_before");
   step.num_waiting_before = table.integer("num_waiting_before");
   step.num_swapped_before = table.integer("num_swapped_before");

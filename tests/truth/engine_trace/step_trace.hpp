@@ -30,6 +30,7 @@ struct TraceStep {
   std::int64_t step = 0;
   std::int64_t clock_start = 0;
   std::int64_t clock_end = 0;
+  std::int64_t scheduled_at = 0;  // sched_s
   std::int64_t num_running_before = 0;
   std::int64_t num_waiting_before = 0;
   std::int64_t num_swapped_before = 0;
