@@ -59,6 +59,14 @@ def small_bytes(count):
     return f"{count:.0f}{TIE}B"
 
 
+def round_bytes(count):
+    """A power of two without decimals: 64 KiB, 2 GiB."""
+    for unit, size in (("GiB", GIB), ("MiB", 2 ** 20), ("KiB", 2 ** 10)):
+        if count >= size:
+            return f"{count / size:.0f}{TIE}{unit}"
+    return f"{count:.0f}{TIE}B"
+
+
 def capital(text):
     """A sentence begins with a capital, but a key such as block_size keeps its spelling."""
     return text if "_" in text.split(" ")[0].split(TIE)[0] else text[:1].upper() + text[1:]
@@ -268,6 +276,18 @@ def allocator_title(memory):
     return f"Of {gib(reserved.mean())} that the allocator reserves for KV, " \
            f"{percent(allocated.sum() / reserved.sum())} is allocated and " \
            f"{percent(memory['kv_live'].sum() / reserved.sum())} holds live tokens on average"
+
+
+def free_runs_title(table):
+    """How many runs there are at once, and how long those are that hold half of what is free."""
+    instants = table["time_s"].nunique()
+    runs = table["num_runs"].sum() / instants
+    held = table.groupby("at_least_bytes")["free_bytes"].sum().cumsum()
+    middle = held[held >= held.iloc[-1] / 2].index[0]
+    if runs < 1.05:
+        return "Free KV memory is one run"
+    return (f"Free KV memory lies in {significant(runs, 2)} runs on average, half of it in runs "
+            f"shorter than {round_bytes(2 * middle)}")
 
 
 def distributions_title(requests):

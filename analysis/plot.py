@@ -55,6 +55,7 @@ def pictures_of_run(folder, request):
         yield "memory_stack", run_pictures.memory_stack(table)
         yield "waste_by_class", run_pictures.waste_by_class(table)
         yield "reserved_and_allocated", run_pictures.reserved_and_allocated(table)
+    yield from free_runs_of(folder)
     if requests.exists():
         yield from pictures_of_requests(folder)
     if series.exists():
@@ -68,6 +69,17 @@ def pictures_of_run(folder, request):
         if not (table["request_id"] == chosen).any():
             raise tables.Failure(tables.BAD_DATA, f"{growth}: there is no request {chosen}")
         yield "request_kv_growth", run_pictures.request_growth(table, chosen)
+
+
+def free_runs_of(folder, where=""):
+    """Yields (name, figure) of free_runs.csv, where there is one."""
+    import run_pictures
+    import tables
+    runs = folder / "free_runs.csv"
+    if runs.exists():
+        table = tables.read_numbers(runs, ["time_s", "engine", "at_least_bytes", "num_runs",
+                                           "free_bytes"])
+        yield "free_runs", run_pictures.free_runs(table[table["engine"] == 0], where)
 
 
 def pictures_of_requests(folder, where=""):
@@ -118,6 +130,8 @@ def pictures_of_sweep(folder, wanted):
         if memory.exists():
             yield f"reserved_and_allocated_{point}", run_pictures.reserved_and_allocated(
                 tables.read_memory(memory), where(point))
+        for name, figure in free_runs_of(folder / "runs" / point, where(point)):
+            yield f"{name}_{point}", figure
     point = wanted or sweep_pictures.best_point(read)
     if (folder / "runs" / point / "requests.csv").exists():
         for name, figure in pictures_of_requests(folder / "runs" / point, where(point)):

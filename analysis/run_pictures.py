@@ -1,8 +1,10 @@
 """The pictures of a run: functions of its tables that return a figure, or nothing without data."""
 
 import numpy
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 
 import findings
 import style
@@ -71,6 +73,46 @@ def reserved_and_allocated(memory, where=""):
                   "Device memory of the KV cache in its allocator over time"
                   + (f"; {where}" if where else ""),
                   (handles, ["reserved", "allocated", "live tokens"]))
+    return figure
+
+
+# How many runs a cell of the histogram stands for, and how dark it is.
+RUN_COUNTS = ((1, "1", "#c6dbef"), (1.5, "2–3", "#6baed6"), (3.5, "4–7", "#2171b5"),
+              (7.5, "8–15", "#08306b"), (15.5, "16 and more", "#000000"))
+
+
+def free_runs(table, where=""):
+    """A histogram of the free runs by size at every instant; nothing where there are too few."""
+    times = numpy.unique(table["time_s"])
+    if len(times) < 2:
+        return None
+    counts = table.pivot_table(index="at_least_bytes", columns="time_s", values="num_runs",
+                               aggfunc="sum", fill_value=0)
+    sizes = 2.0 ** numpy.arange(numpy.log2(counts.index.min()),
+                                numpy.log2(counts.index.max()) + 0.5)
+    counts = counts.reindex(sizes, fill_value=0)
+    starts = numpy.arange(0, len(times), -(-len(times) // MOST_STEPS))
+    means = numpy.array([chunk_means(row, starts) for row in counts.to_numpy()])
+    figure = style.new_figure(4.8)
+    axes = figure.subplots(1, 1)
+    size = style.time_across(axes, times[-1])
+    edges = numpy.append(times[starts], times[-1]) / size
+    limits = [0.01, *(least for least, _, _ in RUN_COUNTS[1:]), 1e9]
+    axes.pcolormesh(edges, numpy.append(sizes, 2 * sizes[-1]), numpy.ma.masked_less(means, 0.01),
+                    cmap=ListedColormap([colour for _, _, colour in RUN_COUNTS]),
+                    norm=BoundaryNorm(limits, len(RUN_COUNTS)), linewidth=0)
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(sizes[0], 2 * sizes[-1])
+    shown = sizes[::-(-len(sizes) // 9)]
+    axes.set_yticks(shown, [findings.round_bytes(value) for value in shown])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(False)
+    axes.set_ylabel("length of a free run, from")
+    style.compose(figure, findings.free_runs_title(table),
+                  "Free runs of the KV pool by length over time; darker: more runs"
+                  + (f"; {where}" if where else ""),
+                  ([Patch(facecolor=colour) for _, _, colour in RUN_COUNTS],
+                   [f"{name} run{'s' if least > 1 else ''}" for least, name, _ in RUN_COUNTS]))
     return figure
 
 

@@ -98,6 +98,7 @@ Engine::Engine(EngineId id, const Scenario& scenario, const EnginePlan& plan, Re
       batches_in_flight_(batches_in_flight(scenario)),
       splits_groups_(traits_of(scenario.engine.policy).splits_groups),
       wants_request_kv_(recorder.wants_request_kv()),
+      wants_free_runs_(recorder.wants_free_runs()),
       bytes_per_token_(lead_kv_bytes_per_token(scenario)),
       jumps_(advance == Advance::span),
       context_price_(pipeline_.per_context_token().value_or(StepTime{})) {
@@ -489,6 +490,10 @@ void Engine::report_usage(SimTime now) {
   const KvUsage kv = kv_->usage();
   for (std::size_t device = 0; device < plan_.devices.size(); ++device) {
     report_device(device, kv, now);
+  }
+  if (wants_free_runs_) {
+    const std::vector<Bytes> runs = kv_->free_runs();
+    recorder_.on_free_runs({.engine = id_, .time = now, .runs = runs});
   }
 }
 

@@ -131,6 +131,7 @@ class Engine final : public ServingEngine {
   std::priority_queue<Departure> departures_;  // of requests that may have ended
   std::int64_t iterations_ = 0;
   bool wants_request_kv_;
+  bool wants_free_runs_;
 
   Bytes bytes_per_token_;
   bool jumps_;

@@ -227,6 +227,16 @@ KvUsage BatchKv::usage() const {
   return usage;
 }
 
+// The blocks that the allocator caches, and what it has not taken from the device.
+std::vector<Bytes> BatchKv::free_runs() const {
+  std::vector<Bytes> runs = allocator_->free_runs();
+  const Bytes rest = limit_ - allocator_->counters().reserved;
+  if (rest > Bytes{0}) {
+    runs.push_back(rest);
+  }
+  return runs;
+}
+
 BatchKv::Held BatchKv::held_bytes() const {
   Held held;
   for (const std::vector<Tensor>* kept : {&tensors_, &old_}) {

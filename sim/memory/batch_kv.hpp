@@ -49,6 +49,7 @@ class BatchKv : public KvCache {
   void set_head_of_queue(std::optional<KvSequence> /*head*/) final {}
   [[nodiscard]] KvUsage usage() const final;
   [[nodiscard]] SequenceKvUsage usage(SequenceId id) const final;
+  [[nodiscard]] std::vector<Bytes> free_runs() const final;
   [[nodiscard]] std::optional<Blocks> free_blocks() const final { return std::nullopt; }
   [[nodiscard]] std::optional<Blocks> total_blocks() const final { return std::nullopt; }
   void audit() const final;

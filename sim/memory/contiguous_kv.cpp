@@ -152,6 +152,14 @@ class ContiguousKv final : public KvCache {
     return usage;
   }
 
+  [[nodiscard]] std::vector<Bytes> free_runs() const override {
+    std::vector<Bytes> runs;
+    for (const Extent& run : slots_->free_runs()) {
+      runs.push_back(bytes_of(run.size));
+    }
+    return runs;
+  }
+
   [[nodiscard]] SequenceKvUsage usage(SequenceId id) const override {
     if (!rows_.holds(id)) {
       return {};

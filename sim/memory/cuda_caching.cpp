@@ -219,6 +219,16 @@ void CachingAllocator::merge(Block& block, Block* neighbour) {
   blocks_.drop(*neighbour);
 }
 
+std::vector<Bytes> CachingAllocator::free_runs() const {
+  std::vector<Bytes> runs;
+  for (const Block& block : blocks_.all()) {
+    if (block.state == BlockState::cached) {
+      runs.push_back(block.size);
+    }
+  }
+  return runs;
+}
+
 Bytes CachingAllocator::largest_free() const {
   return std::max(small_.cached.largest(), large_.cached.largest());
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <vector>
 
 #include "sim/memory/cuda_blocks.hpp"
 #include "sim/memory/cuda_driver.hpp"
@@ -31,6 +32,7 @@ class CachingAllocator final : public DeviceAllocator {
   void free(AllocationHandle handle) override;
   [[nodiscard]] const AllocatorCounters& counters() const override { return counters_; }
   [[nodiscard]] Bytes largest_free() const override;
+  [[nodiscard]] std::vector<Bytes> free_runs() const override;
   void audit() const override;
 
  private:

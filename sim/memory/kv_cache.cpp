@@ -11,6 +11,12 @@ void KvCache::continue_from(SequenceId /*id*/, std::span<const std::int64_t> /*p
   TESSERA_INVARIANT(false, "sequences continue each other where a manager copies on write");
 }
 
+std::vector<Bytes> KvCache::free_runs() const {
+  const KvUsage now = usage();
+  const Bytes free = now.cached_free + now.free();
+  return free > Bytes{0} ? std::vector<Bytes>{free} : std::vector<Bytes>{};
+}
+
 std::unique_ptr<KvCache> make_kv_cache(const KvCacheSpec& spec, const KvPool& pool) {
   return std::visit([&pool](const auto& named) { return make_kv_cache(named, pool); }, spec);
 }

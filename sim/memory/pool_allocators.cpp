@@ -43,6 +43,7 @@ class PoolAllocator final : public DeviceAllocator {
   void free(AllocationHandle handle) override;
   [[nodiscard]] const AllocatorCounters& counters() const override { return counters_; }
   [[nodiscard]] Bytes largest_free() const override;
+  [[nodiscard]] std::vector<Bytes> free_runs() const override;
   void audit() const override;
 
  private:
@@ -122,12 +123,29 @@ Bytes PoolAllocator::largest_free() const {
     return bytes(units_->largest_free());
   }
   Bytes largest{0};
+  for (const Bytes run : free_runs()) {
+    largest = std::max(largest, run);
+  }
+  return largest;
+}
+
+// Of a pool that grows, what lies in the part that has been used so far. What units cannot share
+// out at a pool's end is free, too.
+std::vector<Bytes> PoolAllocator::free_runs() const {
+  std::vector<Bytes> runs;
+  Bytes total{0};
   for (const Extent& run : units_->free_runs()) {
     const Bytes start = std::min(bytes(run.offset), counters_.reserved);
     const Bytes end = std::min(bytes(run.offset + run.size), counters_.reserved);
-    largest = std::max(largest, end - start);
+    if (end > start) {
+      runs.push_back(end - start);
+      total += end - start;
+    }
   }
-  return largest;
+  if (const Bytes tail = counters_.reserved - counters_.allocated - total; tail > Bytes{0}) {
+    runs.push_back(tail);
+  }
+  return runs;
 }
 
 void PoolAllocator::audit() const {

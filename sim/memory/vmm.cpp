@@ -22,6 +22,7 @@ class VmmAllocator final : public DeviceAllocator {
   void free(AllocationHandle handle) override;
   [[nodiscard]] const AllocatorCounters& counters() const override { return counters_; }
   [[nodiscard]] Bytes largest_free() const override { return Bytes{0}; }
+  [[nodiscard]] std::vector<Bytes> free_runs() const override { return {}; }
   void audit() const override;
 
  private:

@@ -24,12 +24,12 @@ namespace {
 
 constexpr const char* give_force = "exists; give --force to replace it";
 
-constexpr std::array<std::string_view, 21> own_names{
-    "manifest.json", "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
-    "memory.csv",    "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
-    "scenario.yaml", "trace.json",     "runs",         "pictures",       "sweep.json",
-    "seeds.csv",     "report.html",    "ledger.csv",   "pareto.csv",     "winner.yaml",
-    "generation.csv"};
+constexpr std::array<std::string_view, 22> own_names{
+    "manifest.json",  "summary.csv",    "summary.json", "requests.csv",   "timeseries.csv",
+    "memory.csv",     "iterations.csv", "steps.csv",    "request_kv.csv", "scenario.resolved.yaml",
+    "scenario.yaml",  "trace.json",     "runs",         "pictures",       "sweep.json",
+    "seeds.csv",      "report.html",    "ledger.csv",   "pareto.csv",     "winner.yaml",
+    "generation.csv", "free_runs.csv"};
 
 // Those of a sweep that was broken off, and of its shards.
 bool is_of_a_shard(std::string_view name) {

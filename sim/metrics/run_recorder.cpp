@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "sim/metrics/free_run_series.hpp"
 #include "sim/metrics/generation_rows.hpp"
 #include "sim/metrics/memory_series.hpp"
 #include "sim/metrics/perfetto_trace.hpp"
@@ -58,6 +59,7 @@ struct RunRecorder::State {
   std::optional<PerfettoTrace> trace;
   std::optional<MemorySeries> memory;
   std::optional<ThroughputSeries> throughput;
+  std::optional<FreeRunSeries> free_runs;
 
   Summary summary;
   std::string json;
@@ -93,6 +95,9 @@ void RunRecorder::State::open_files() {
   }
   if (output.timeseries) {
     throughput.emplace(output.timeseries->every, node.engines);
+  }
+  if (output.free_runs) {
+    free_runs.emplace(output.free_runs->every);
   }
 }
 
@@ -131,6 +136,13 @@ void RunRecorder::State::write_series() {
     memory->write(folder->staging());
     if (memory->every() != output.memory->every) {
       notes.push_back(widened("memory.csv", output.memory->every, memory->every()));
+    }
+  }
+  if (free_runs) {
+    free_runs->finish(end.time);
+    free_runs->write(folder->staging());
+    if (free_runs->every() != output.free_runs->every) {
+      notes.push_back(widened("free_runs.csv", output.free_runs->every, free_runs->every()));
     }
   }
 }
@@ -201,11 +213,13 @@ void RunRecorder::on_span(const SpanRecord& span) {
   }
 }
 
-// steps.csv, request_kv.csv and trace.json name the sequences of every step. Spans of several
-// engines overlap, but rows, and peaks of all engines together, need their steps in order of time.
+// steps.csv, request_kv.csv and trace.json name the sequences of every step, free_runs.csv the
+// runs. Spans of several engines overlap, but rows, and peaks of all engines together, need their
+// steps in order of time.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  const bool names_sequences = output.steps || output.request_kv || output.trace;
+  const bool names_sequences =
+      output.steps || output.request_kv || output.trace || output.free_runs;
   return !output.generation && state_->scenario.engine.parallel.replicas == 1 &&
          (state_->folder == nullptr || !names_sequences);
 }
@@ -234,6 +248,16 @@ void RunRecorder::on_request_kv(const RequestKvRecord& record) {
 
 bool RunRecorder::wants_request_kv() const {
   return state_->folder != nullptr && state_->scenario.output.request_kv;
+}
+
+void RunRecorder::on_free_runs(const FreeRunsRecord& record) {
+  if (state_->free_runs) {
+    state_->free_runs->add(record);
+  }
+}
+
+bool RunRecorder::wants_free_runs() const {
+  return state_->folder != nullptr && state_->scenario.output.free_runs.has_value();
 }
 
 void RunRecorder::on_end(const RunEnd& end) {

@@ -255,6 +255,28 @@ class Files(WithFolder):
             self.assertEqual(path.parent, self.folder / "deep/er")
             self.check_png(path)
 
+    def test_the_histogram_of_free_runs(self):
+        self.write_run()
+        # Two runs of 1 MiB at each instant, and every other time one of 64 MiB.
+        write_csv(self.folder / "free_runs.csv", [
+            {"time_s": second, "engine": 0, "at_least_bytes": size << 20, "num_runs": runs,
+             "free_bytes": runs * size << 20}
+            for second in range(40) for size, runs in ((1, 2), (64, 1))
+            if size == 1 or second % 2 == 0])
+        done = self.plot(self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("free_runs.png", done.stdout)
+        self.check_png(self.folder / "pictures/free_runs.png")
+        (_, figure), = plot.free_runs_of(self.folder)
+        title = words(figure.texts[0].get_text())
+        self.assertTrue(title.startswith("Free KV memory lies in 2.5 runs on average, half of it"),
+                        title)
+        cells = figure.axes[0].collections[0].get_array().reshape(7, 40)
+        self.assertTrue((cells[0] == 2).all())
+        self.assertEqual(cells.mask[1:6].all(), True, "nothing lies between")
+        self.assertEqual(list(cells.mask[6][:4]), [False, True, False, True])
+        self.assertEqual(style.overlaps(figure), [])
+
     def test_a_point_that_was_asked_for(self):
         self.write_sweep()
         write_csv(self.folder / "runs/0002/memory.csv", memory_rows())

@@ -79,6 +79,14 @@ bool allocates_next(RandomStream& random, int step, const LiveMap& live) {
   return live.empty() || draw(random, 0, 99) < share;
 }
 
+Bytes sum_of(const std::vector<Bytes>& runs) {
+  Bytes sum{0};
+  for (const Bytes run : runs) {
+    sum += run;
+  }
+  return sum;
+}
+
 struct CachingCase {
   std::string name;
   CudaCachingSpec spec;
@@ -172,6 +180,8 @@ void run_against_naive(const CachingCase& c, std::uint64_t seed) {
     }
     ASSERT_EQ(allocator->counters(), naive.counters()) << "step " << step;
     ASSERT_EQ(allocator->largest_free().count(), naive.largest_free()) << "step " << step;
+    ASSERT_EQ(sum_of(allocator->free_runs()),
+              allocator->counters().reserved - allocator->counters().allocated);
     allocator->audit();
   }
 }
@@ -433,6 +443,7 @@ void run_conserving(const AllocatorSpec& spec, std::optional<Bytes> device, std:
     ASSERT_EQ(counters.active, granted);
     ASSERT_LE(granted, counters.reserved);
     ASSERT_LE(allocator->largest_free(), counters.reserved - granted);
+    ASSERT_EQ(sum_of(allocator->free_runs()), counters.reserved - granted);
     allocator->audit();
   };
   for (int step = 0; step < 600; ++step) {

@@ -211,6 +211,11 @@ class BatchProgram {
     const Bytes limit = std::min(spec_.allocator.limit.value_or(settings_.bytes), settings_.bytes);
     ASSERT_EQ(usage.withheld, settings_.bytes - limit);
     ASSERT_EQ(usage.free(), limit - counters.reserved);
+    Bytes in_runs{0};
+    for (const Bytes run : kv_->free_runs()) {
+      in_runs += run;
+    }
+    ASSERT_EQ(in_runs, usage.cached_free + usage.free());
     Bytes live{0};
     Bytes dead{0};
     Bytes pad{0};

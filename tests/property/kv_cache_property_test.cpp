@@ -169,6 +169,15 @@ struct Shadow {
   bool is_swapped = false;  // to host memory
 };
 
+Bytes sum_of(const std::vector<Bytes>& runs) {
+  Bytes sum{0};
+  for (const Bytes run : runs) {
+    EXPECT_GT(run, Bytes{0});
+    sum += run;
+  }
+  return sum;
+}
+
 template <class Spec>
 class Program {
  public:
@@ -352,6 +361,7 @@ class Program {
     const KvUsage usage = kv_->usage();
     ASSERT_EQ(usage.total(), kv_->pool());
     ASSERT_LE(usage.free_unusable, usage.free());
+    ASSERT_EQ(sum_of(kv_->free_runs()), usage.cached_free + usage.free());
     ASSERT_LE(usage.largest_free, kv_->pool());
     KvUsage expected;
     for (const std::optional<Shadow>& row : rows_) {

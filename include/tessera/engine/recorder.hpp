@@ -227,6 +227,13 @@ struct NodeRecord {
   std::string why_step_by_step;
 };
 
+// The free runs of an engine's KV pool, on its lead device: valid during the call.
+struct FreeRunsRecord {
+  EngineId engine{};
+  SimTime time;
+  std::span<const Bytes> runs;
+};
+
 struct RunEnd {
   SimTime time;  // of the last event
   SourceCounts source;
@@ -252,6 +259,9 @@ class Recorder {
   // Called only where wants_request_kv() holds: it costs a call per sequence and step.
   virtual void on_request_kv(const RequestKvRecord&) {}
   [[nodiscard]] virtual bool wants_request_kv() const { return false; }
+  // Called after on_usage where wants_free_runs() holds: it costs a look at every free run.
+  virtual void on_free_runs(const FreeRunsRecord&) {}
+  [[nodiscard]] virtual bool wants_free_runs() const { return false; }
   virtual void on_end(const RunEnd&) {}
 };
 

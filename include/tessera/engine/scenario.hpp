@@ -155,6 +155,7 @@ struct OutputSpec {
   bool trace = false;
   std::optional<SeriesSpec> memory = SeriesSpec{};
   std::optional<SeriesSpec> timeseries = SeriesSpec{};
+  std::optional<SeriesSpec> free_runs;
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
@@ -166,6 +167,8 @@ struct OutputSpec {
     v.field("trace", self.trace, "trace.json for ui.perfetto.dev");
     v.field("memory", self.memory, "memory.csv; null: none");
     v.field("timeseries", self.timeseries, "timeseries.csv; null: none");
+    v.field("free_runs", self.free_runs,
+            "free_runs.csv: how many free runs of which size the KV pool has; null: none");
   }
 };
 

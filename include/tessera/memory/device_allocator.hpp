@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "tessera/core/quantity.hpp"
 #include "tessera/memory/allocator_specs.hpp"
@@ -81,6 +82,9 @@ class DeviceAllocator {
   [[nodiscard]] virtual const AllocatorCounters& counters() const = 0;
   // The longest free run inside what is reserved; zero when there is none.
   [[nodiscard]] virtual Bytes largest_free() const = 0;
+  // The sizes of all free runs of what is reserved, in no order; they sum to what is reserved and
+  // not allocated. O(n).
+  [[nodiscard]] virtual std::vector<Bytes> free_runs() const = 0;
 
   // Recomputes every counter from scratch and checks that blocks tile their segments; throws
   // InvariantViolation where something differs. O(n log n).

@@ -241,6 +241,9 @@ class KvCache {
   [[nodiscard]] virtual SequenceKvUsage usage(SequenceId id) const = 0;
   // Blocks that a sequence could get, and all of them (vLLM's null block among them); nothing for
   // managers without blocks.
+  // What nobody owns, in pieces that lie apart, in no order: the sizes of the free runs, which sum
+  // to usage().cached_free + usage().free(). Where any free memory serves anyone, it is one. O(n).
+  [[nodiscard]] virtual std::vector<Bytes> free_runs() const;
   [[nodiscard]] virtual std::optional<Blocks> free_blocks() const = 0;
   [[nodiscard]] virtual std::optional<Blocks> total_blocks() const = 0;
 

@@ -25,9 +25,10 @@ using Summary = std::vector<SummaryCell>;
 [[nodiscard]] const std::string& cell(const Summary& summary, std::string_view column);
 
 // Records a run. With a folder it writes requests.csv, timeseries.csv, memory.csv and, when asked
-// for, iterations.csv, steps.csv and request_kv.csv as the run goes; without one it keeps only what
-// the summary needs. Every event is checked against the invariants (conservation of requests,
-// arrival <= scheduled <= first token <= finished, written <= reserved, the ledger's sum).
+// for, iterations.csv, steps.csv, request_kv.csv and free_runs.csv as the run goes; without one it
+// keeps only what the summary needs. Every event is checked against the invariants (conservation of
+// requests, arrival <= scheduled <= first token <= finished, written <= reserved, the ledger's
+// sum).
 class RunRecorder final : public Recorder {
  public:
   // `folder` may be null. Keeps references to both.
@@ -42,6 +43,8 @@ class RunRecorder final : public Recorder {
   void on_request_end(const RequestRecord& record) override;
   void on_request_kv(const RequestKvRecord& record) override;
   [[nodiscard]] bool wants_request_kv() const override;
+  void on_free_runs(const FreeRunsRecord& record) override;
+  [[nodiscard]] bool wants_free_runs() const override;
   void on_end(const RunEnd& end) override;
 
   // After on_end(): the numbers of the run, and summary.csv and summary.json as text.
