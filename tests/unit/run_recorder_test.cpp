@@ -124,10 +124,18 @@ class HandMadeRun {
 };
 
 StepEntry prefill(Sequence& sequence, std::int64_t tokens, std::int64_t context, bool samples) {
-  return {&sequence, Tokens{tokens}, Tokens{context}, EntryKind::prefill, samples, false};
+  return {.sequence = &sequence,
+          .tokens = Tokens{tokens},
+          .context = Tokens{context},
+          .kind = EntryKind::prefill,
+          .samples = samples};
 }
 StepEntry decode(Sequence& sequence, std::int64_t context) {
-  return {&sequence, Tokens{1}, Tokens{context}, EntryKind::decode, true, false};
+  return {.sequence = &sequence,
+          .tokens = Tokens{1},
+          .context = Tokens{context},
+          .kind = EntryKind::decode,
+          .samples = true};
 }
 Step step_of(std::vector<StepEntry> entries) {
   Step step;
@@ -244,7 +252,10 @@ TEST_F(RunFiles, StepsHaveTheColumnsOfRecordedTraces) {
   run.step(at_ms(5), SimTime::at(Duration::picoseconds(7'000'000'001)), step, {&a});
   Sequence& dead = run.sequence(3, 3);
   run.step(at_ms(8), at_ms(10),
-           step_of({{&dead, 1_tokens, 4_tokens, EntryKind::dead_row, false, false}}));
+           step_of({{.sequence = &dead,
+                     .tokens = 1_tokens,
+                     .context = 4_tokens,
+                     .kind = EntryKind::dead_row}}));
   run.end(at_ms(10), 0);
   EXPECT_EQ(text_of(file("steps.csv")),
             "step,clock_start_s,clock_end_s,num_running_before,num_waiting_before,scheduled,"
