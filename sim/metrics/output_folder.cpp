@@ -116,10 +116,12 @@ fs::path fresh_folder_beside(const fs::path& path) {
   }
 }
 
-OutputFolder::OutputFolder(fs::path path, IfExists if_exists)
+OutputFolder::OutputFolder(fs::path path, IfExists if_exists, Parents parents)
     : path_(without_trailing_slash_or_link(std::move(path))), if_exists_(if_exists) {
   check_existing(path_, if_exists_);
-  make_parents();
+  if (parents == Parents::make) {
+    make_parents();
+  }
   make_staging();
 }
 

@@ -69,7 +69,8 @@ void simulate_point(const LoadedScenario& loaded, const SweepPlaces* places, con
   }
   std::optional<OutputFolder> folder;
   if (places != nullptr) {
-    folder.emplace(places->work() / id, IfExists::refuse);
+    // An interruption removes what is at work while this thread goes on: it must not come back.
+    folder.emplace(places->work() / id, IfExists::refuse, Parents::must_be_there);
   }
   RunResult result = run_scenario(loaded, folder ? &*folder : nullptr, origin);
   if (folder) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -211,9 +212,9 @@ TEST_F(CliSweep, AnExistingFolderIs73AndAFullDisk74) {
   }
 }
 
-// Starts the program, and a moment later sends it a signal.
+// Starts the program, and sends it a signal when `moment` returns.
 int ended_by(const Workplace& place, int signal, std::vector<std::string> words,
-             std::chrono::milliseconds moment) {
+             const std::function<void()>& moment) {
   words.insert(words.begin(), TESSERA_PROGRAM);
   std::vector<char*> argv;
   for (std::string& word : words) {
@@ -231,7 +232,7 @@ int ended_by(const Workplace& place, int signal, std::vector<std::string> words,
     execv(TESSERA_PROGRAM, argv.data());
     _exit(127);
   }
-  std::this_thread::sleep_for(moment);
+  moment();
   kill(child, signal);
   int status = 0;
   waitpid(child, &status, 0);
@@ -242,7 +243,7 @@ TEST_F(CliSweep, AnInterruptionBeforeTheFirstPointLeavesNothing) {
   const int status = ended_by(
       place, SIGINT,
       {"sweep", "small.yaml", "--requests", "20000000", "--vary", "seed=1,2,3,4", "-o", "out"},
-      std::chrono::milliseconds(500));
+      [] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); });
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(place.path())) {
@@ -263,15 +264,23 @@ void expect_same_files(const Workplace& place, const std::string& one, const std
 }
 
 TEST_F(CliSweep, AnInterruptionAfterAPointIsResumed) {
-  // The first point is quick, the second one is not.
-  const std::vector<std::string> sweep{
-      "sweep", "small.yaml", "--vary", "workload.requests=10,300000", "-j", "1", "-o"};
+  // The first point is quick, the second one is not, however fast the machine.
+  const std::vector<std::string> sweep{"sweep",  "small.yaml",
+                                       "--set",  "engine.advance=step",
+                                       "--vary", "workload.requests=10,100000",
+                                       "-j",     "1",
+                                       "-o"};
   const auto in = [&](const std::string& folder) {
     std::vector<std::string> words = sweep;
     words.push_back(folder);
     return words;
   };
-  const int status = ended_by(place, SIGTERM, in("out"), std::chrono::milliseconds(250));
+  const auto the_first_is_there = [&] {
+    while (!fs::exists(place.path() / "out/runs/0000")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
+  const int status = ended_by(place, SIGTERM, in("out"), the_first_is_there);
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
   EXPECT_THAT(place.read("interrupted.err"), HasSubstr("with --resume does the rest"));
   EXPECT_THAT(place.files_below("out"),

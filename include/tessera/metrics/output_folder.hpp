@@ -24,6 +24,8 @@ class OutputFailed : public std::runtime_error {
 };
 
 enum class IfExists { refuse, replace };
+// Whether the folders above one that is made are made with it.
+enum class Parents { make, must_be_there };
 
 // Throws OutputExists when `path` is there and may not be replaced: with `refuse` always, with
 // `replace` unless it is an empty folder or one that holds results of Tessera and nothing else.
@@ -42,7 +44,7 @@ class OutputFolder {
  public:
   // Throws OutputExists, or OutputFailed when the folder cannot be made. With `replace`, only an
   // empty folder or one that holds results of Tessera gives way.
-  OutputFolder(std::filesystem::path path, IfExists if_exists);
+  OutputFolder(std::filesystem::path path, IfExists if_exists, Parents parents = Parents::make);
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
   ~OutputFolder();
