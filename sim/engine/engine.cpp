@@ -481,8 +481,14 @@ Bytes Engine::workspace_of(Tokens tokens, std::int64_t sequences, std::size_t de
                   plan_.devices[device].workspace);
 }
 
+// In a jump, those of its last step: there is no arrival before it.
 Bytes Engine::kv_reserved() const {
-  const Bytes reserved = kv_->usage().reserved();
+  Bytes reserved = kv_->usage().reserved();
+  if (jump_.steps > 0) {
+    for (const Jump::Takes& takes : jump_.takes) {
+      reserved += jump_.outlook.block * (takes.sequences * takes.blocks);
+    }
+  }
   return device_kv_.of_all_devices({reserved, reserved}).reserved;
 }
 

@@ -72,7 +72,7 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] SimTime busy_until() const override { return span_.end; }
   [[nodiscard]] std::int64_t iterations() const override { return decodes_.iteration(); }
   [[nodiscard]] Bytes kv_reserved() const override {
-    return pool_.block * (pool_.usable.count() - free_);
+    return pool_.block * (pool_.usable.count() - free_ + (is_busy_ ? span_.num_taken : 0));
   }
 
  private:

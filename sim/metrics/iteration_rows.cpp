@@ -55,19 +55,19 @@ void write_iteration(RowWriter& file, const Iteration& iteration) {
 }  // namespace
 
 SpanIterations::SpanIterations(const StepRecord& record)
-    : current_{.number = record.iteration,
-               .engine = record.engine,
-               .start = record.start,
-               .end = record.end,
-               .time = record.time,
-               .batch_size = batch_size(*record.step),
-               .prefill_tokens = record.shape.prefill_tokens.count(),
-               .decode_tokens = record.shape.decode_sequences,
-               .context_tokens =
-                   (record.shape.prefill_context + record.shape.decode_context).count(),
-               .queues = queues_after(record.before, *record.step),
-               .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
-               .free_blocks = record.free_blocks_after_schedule} {}
+    : current_{
+          .number = record.iteration,
+          .engine = record.engine,
+          .start = record.start,
+          .end = record.end,
+          .time = record.time,
+          .batch_size = batch_size(*record.step),
+          .prefill_tokens = record.shape.prefill_tokens.count(),
+          .decode_tokens = record.shape.decode_sequences,
+          .context_tokens = (record.shape.prefill_context + record.shape.decode_context).count(),
+          .queues = queues_after(record.before, *record.step),
+          .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
+          .free_blocks = record.free_blocks_after_schedule} {}
 
 SpanIterations::SpanIterations(const SpanRecord& span)
     : current_{.number = span.first_iteration,
