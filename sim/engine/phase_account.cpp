@@ -1,8 +1,5 @@
 #include "sim/engine/phase_account.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -12,8 +9,10 @@ void PhaseAccount::arrive(SequenceId id, SimTime arrival, SimTime now) {
     entries_.resize(index_of(id) + 1);
   }
   Entry& entry = entries_[index_of(id)];
+  entry.phase = Phase::queued;
   entry.since = arrival;
   entry.clock_at_start = memory_clock(now);
+  entry.parts = {};
 }
 
 void PhaseAccount::move(SequenceId id, Phase phase, SimTime now) {
@@ -34,8 +33,8 @@ void PhaseAccount::resume(SequenceId id, SimTime now) {
   move(id, entries_[index_of(id)].before_swap, now);
 }
 
-RequestPhases PhaseAccount::close(SequenceId id, SimTime now) {
-  Entry entry = std::exchange(entries_[index_of(id)], Entry{});
+const RequestPhases& PhaseAccount::close(SequenceId id, SimTime now) {
+  Entry& entry = entries_[index_of(id)];
   settle(entry, now);
   return entry.parts;
 }

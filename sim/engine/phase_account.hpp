@@ -44,8 +44,8 @@ class PhaseAccount {
   void move(SequenceId id, Phase phase, SimTime now);
   // It is back from host memory, in the phase that it was in.
   void resume(SequenceId id, SimTime now);
-  // Its parts, once it has ended; its slot starts anew.
-  [[nodiscard]] RequestPhases close(SequenceId id, SimTime now);
+  // Its parts, once it has ended: good until somebody else arrives.
+  [[nodiscard]] const RequestPhases& close(SequenceId id, SimTime now);
 
   // What blocks the queue from now on.
   void set_queue_block(QueueBlock block, SimTime now) {
