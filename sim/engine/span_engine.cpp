@@ -98,6 +98,8 @@ class SpanEngine final : public ServingEngine {
   void settle_chunk(SpanSequence& sequence, SimTime now);
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
   void reject(const Request& request, SimTime now, EndReason reason);
+  [[nodiscard]] bool can_ever_hold(Tokens prompt, Tokens output) const;
+  [[nodiscard]] Tokens most_that_surely_fit() const;
   void report_idle(SimTime now);
 
   [[nodiscard]] QueueSizes queues() const {
@@ -132,6 +134,7 @@ class SpanEngine final : public ServingEngine {
   SpanPricer pricer_;
   Bytes bytes_per_token_;
   Tokens max_model_len_;
+  Tokens surely_fit_;  // prompt and output together
   std::int64_t block_size_;
   std::int64_t threshold_;
   std::int64_t watermark_;
@@ -175,6 +178,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       pricer_(scenario, plan),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       max_model_len_(scenario.max_model_len()),
+      surely_fit_(most_that_surely_fit()),
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
@@ -194,10 +198,8 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   }
   const Tokens longest = max_model_len_ - request.prompt;
   const Tokens limit = std::min(request.max_output.value_or(longest), longest);
-  KvSequence kv;
-  kv.prompt = request.prompt;
-  kv.output = std::min(request.output, limit);
-  if (!empty_kv_->can_ever_hold(kv)) {
+  const Tokens output = std::min(request.output, limit);
+  if (request.prompt + output > surely_fit_ && !can_ever_hold(request.prompt, output)) {
     reject(request, now, EndReason::exceeds_pool);
     return false;
   }
@@ -207,10 +209,30 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   }
   const Slot slot = spare_slots_.back();
   spare_slots_.pop_back();
-  sequences_[slot].begin(request, kv.output.count());
+  sequences_[slot].begin(request, output.count());
   phases_.arrive(SequenceId{slot}, request.arrival, now);
   fresh_.push_back(slot);
   return true;
+}
+
+bool SpanEngine::can_ever_hold(Tokens prompt, Tokens output) const {
+  KvSequence kv;
+  kv.prompt = prompt;
+  kv.output = output;
+  return empty_kv_->can_ever_hold(kv);
+}
+
+// Whoever is shorter than a sequence that can be held can be held, too.
+Tokens SpanEngine::most_that_surely_fit() const {
+  const auto both_fit = [this](Tokens tokens) {
+    return can_ever_hold(tokens - Tokens{1}, Tokens{1}) &&
+           can_ever_hold(Tokens{1}, tokens - Tokens{1});
+  };
+  Tokens tokens = max_model_len_;
+  while (tokens > Tokens{1} && !both_fit(tokens)) {
+    tokens = Tokens{tokens.count() / 2};
+  }
+  return tokens > Tokens{1} ? tokens : Tokens{0};
 }
 
 SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {

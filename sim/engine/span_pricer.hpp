@@ -41,12 +41,11 @@ class SpanPricer {
   [[nodiscard]] Duration price_mixed(SpanRecord& span);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
 
-  const Scenario& scenario_;
   Bytes workspace_;  // of the profile run
   std::unique_ptr<CostModel> cost_;
   StepTime context_price_;
   std::int64_t context_price_total_;  // picoseconds
-  StepWorkspace step_workspace_;
+  WorkspaceOfSteps workspace_of_steps_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::vector<DecodeCost> decode_costs_;  // by sequences

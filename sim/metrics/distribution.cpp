@@ -137,10 +137,18 @@ void Distribution::change_to_histogram() {
   sorted_ = true;
 }
 
-// A term after the other where each has a bucket of its own; else bucket after bucket.
+// A term after the other where there are few or each has a bucket of its own; else bucket after
+// bucket.
 void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n,
                                     std::int64_t times) {
   std::int64_t value = series.first();
+  constexpr std::int64_t few = 12;
+  if (n <= few) {
+    for (std::int64_t j = 0; j < n; ++j, value += series.growth()) {
+      buckets_[bucket_of(value)] += times;
+    }
+    return;
+  }
   for (std::int64_t left = n; left > 0;) {
     const int shift = value < 2 * half ? 0 : shift_of(value);
     std::int64_t here = left;
