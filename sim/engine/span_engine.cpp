@@ -460,10 +460,10 @@ void SpanEngine::extend_span(SimTime now, SimTime horizon) {
   const DecodeBatch::Taken taken = decodes_.run(steps, spare_blocks(), span_.durations, now);
   const std::int64_t length = span_.durations.sum_of_few(taken.steps);
   span_.num_steps = taken.steps;
-  span_.step_moment = span_.durations.moment_of_few(taken.steps);
+  span_.step_moment = taken.steps > 1 ? span_.durations.moment_of_few(taken.steps) : 0;
   span_.end = now + Duration::picoseconds(length);
   span_.num_taken = taken.blocks;
-  span_.taken_moment = Int128{length} * taken.blocks - taken.moment;
+  span_.taken_moment = taken.blocks > 0 ? Int128{length} * taken.blocks - taken.moment : 0;
   take_last_blocks();
 }
 

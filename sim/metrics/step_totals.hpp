@@ -79,7 +79,7 @@ inline void StepTotals::add(const SpanRecord& span) {
   if (span.context_price != priced_by_) {
     settle_context(span.context_price);
   }
-  context_ += span.priced_context * n + span.shape.decode_sequences * (n * (n - 1) / 2);
+  context_ += span.priced_context * n + span.shape.decode_sequences * DurationSeries::pairs(n);
   for (const auto part : step_time_parts) {
     // 64 bits hold the times of a span's steps.
     const auto each = static_cast<std::int64_t>((span.common->*part).picoseconds());

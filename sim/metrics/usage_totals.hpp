@@ -61,6 +61,7 @@ class UsageTotals {
   // ∫ over the spans of a device of what differs from the ledger that each begins with.
   struct InSpans {
     DeviceLedger idle;
+    Bytes idle_reserved{0};
     Int128 time = 0;  // of those that tell of an idle ledger
     Int128 workspace = 0;
     Int128 live = 0;
@@ -135,18 +136,22 @@ inline void UsageTotals::accumulate_queues(const QueueSizes& queues, Int128 time
 inline void UsageTotals::add(const SpanRecord& span) {
   Device& device = device_of(span);
   max_running_ = std::max(max_running_, span.queues.running);
-  change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
   // 64 bits hold the time of a span.
   const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
   InSpans& sums = device.in_spans;
+  Bytes reserved = span.reserved + span.block * span.num_taken;
   if (span.own_ledger) {
     accumulate(*span.idle, time);
+    reserved += span.idle->kv.reserved();
   } else {
     if (sums.time == 0) {
       sums.idle = *span.idle;
+      sums.idle_reserved = sums.idle.kv.reserved();
     }
     sums.time += time;
+    reserved += sums.idle_reserved;
   }
+  change_reserved(device, reserved);
   sums.workspace += Int128{time} * span.workspace_used.count();
   sums.live += Int128{time} * span.live.count();
   sums.reserved += Int128{time} * span.reserved.count();
