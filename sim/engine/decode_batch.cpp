@@ -92,11 +92,8 @@ std::int64_t DecodeBatch::take_last_block(std::uint32_t slot, std::int64_t itera
 
 std::int64_t DecodeBatch::take_last_blocks_now() {
   std::int64_t never = 0;
-  due_.clear();
-  last_blocks_.take(iteration_, due_);
-  for (const std::uint32_t slot : due_) {
-    never += take_last_block(slot, iteration_);
-  }
+  last_blocks_.take(iteration_,
+                    [&](std::uint32_t slot) { never += take_last_block(slot, iteration_); });
   return never;
 }
 
@@ -168,26 +165,22 @@ void DecodeBatch::find_last_blocks(std::int64_t steps) {
       first_last_block_ = at;
       return;
     }
-    due_.clear();
-    last_blocks_.take(at, due_);
-    for (const std::uint32_t slot : due_) {
+    last_blocks_.take(at, [&](std::uint32_t slot) {
       if (const std::int64_t never = take_last_block(slot, at); never > 0) {
         last_taken_.push_back({at - iteration_, never});
       }
-    }
+    });
   }
 }
 
 void DecodeBatch::take_ends(std::vector<std::uint32_t>& leaving) {
-  due_.clear();
-  ends_.take(iteration_, due_);
-  for (const std::uint32_t slot : due_) {
+  ends_.take(iteration_, [&](std::uint32_t slot) {
     if (all_[slot].end > iteration_) {
       ends_.insert(slot, all_[slot].end, iteration_);
     } else {
       leaving.push_back(slot);
     }
-  }
+  });
 }
 
 }  // namespace tessera

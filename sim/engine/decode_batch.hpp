@@ -120,7 +120,6 @@ class DecodeBatch {
   EventRing ends_;
   EventRing last_blocks_;
   std::int64_t first_last_block_ = 0;  // nobody is in a bucket before that of this iteration
-  std::vector<std::uint32_t> due_;     // of an iteration
   std::vector<LastBlock> last_taken_;  // of a span
 
   std::int64_t size_ = 0;

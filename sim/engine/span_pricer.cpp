@@ -22,21 +22,6 @@ SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)) {}
 
-Duration SpanPricer::price(SpanRecord& span, std::int64_t decoding) {
-  const StepShape& shape = span.shape;
-  span.context_price = &context_price_;
-  if (shape.prefill_sequences > 0 || shape.decode_sequences != decoding || decoding == 0) {
-    return price_mixed(span);
-  }
-  const DecodeCost& cost = decode_cost(decoding);
-  span.common = &cost.time;
-  span.priced_context = shape.decode_context.count();
-  span.workspace_used = cost.workspace;
-  span.durations = DurationSeries(cost.total + context_price_total_ * span.priced_context,
-                                  context_price_total_ * decoding);
-  return Duration{};
-}
-
 Duration SpanPricer::price_mixed(SpanRecord& span) {
   const StepShape& shape = span.shape;
   mixed_time_ = cost_->step(shape);
