@@ -77,10 +77,11 @@ void CsvTable::split(std::string_view line) {
 
 std::optional<std::span<const std::string_view>> CsvTable::next_row() {
   const std::optional<std::string_view> line = lines_.next_filled();
-  if (!line) {
-    return std::nullopt;
-  }
-  split(*line);
+  return line ? std::optional{fields_of(*line)} : std::nullopt;
+}
+
+std::span<const std::string_view> CsvTable::fields_of(std::string_view line) {
+  split(line);
   if (fields_.size() != columns_.size()) {
     throw BadInput(lines_.place(), "the row has " + std::to_string(fields_.size()) +
                                        (fields_.size() == 1 ? " field" : " fields") +

@@ -26,6 +26,8 @@ class CsvTable {
   // at the end. They are good until the next call. Throws BadInput for a row with another number of
   // fields.
   [[nodiscard]] std::optional<std::span<const std::string_view>> next_row();
+  // The same for a row that `lines` gave last.
+  [[nodiscard]] std::span<const std::string_view> fields_of(std::string_view line);
 
  private:
   void split(std::string_view line);

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <ios>
 
+#include "sim/workload/plain_text.hpp"
 #include "sim/workload/zstd_frames.hpp"
 
 namespace tessera {
@@ -76,7 +77,8 @@ Compression compression_of(const std::filesystem::path& path, std::filebuf& file
 }
 
 bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t") == std::string_view::npos;
+  return line.empty() || ((line.front() == ' ' || line.front() == '\t') &&
+                          line.find_first_not_of(" \t") == std::string_view::npos);
 }
 
 }  // namespace
@@ -111,7 +113,7 @@ std::unique_ptr<std::streambuf> open_text(const std::string& path) {
 }
 
 LineReader::LineReader(std::streambuf& text, std::string file)
-    : text_(text), file_(std::move(file)), buffer_(piece) {}
+    : text_(text), file_(std::move(file)), buffer_(piece + readable_behind) {}
 
 bool LineReader::refill() {
   if (begin_ > 0) {
@@ -121,17 +123,20 @@ bool LineReader::refill() {
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == buffer_.size()) {
-    if (buffer_.size() >= longest_line) {
+  std::size_t room = buffer_.size() - readable_behind;
+  if (end_ == room) {
+    if (room >= longest_line) {
       throw BadInput(Place{file_, line_number_ + 1, 0},
                      "the line is longer than 16 MiB: this is not a trace");
     }
-    buffer_.resize(2 * buffer_.size());
+    room *= 2;
+    buffer_.resize(room + readable_behind);
   }
   try {
     const std::streamsize got =
-        text_.sgetn(buffer_.data() + end_, static_cast<std::streamsize>(buffer_.size() - end_));
+        text_.sgetn(buffer_.data() + end_, static_cast<std::streamsize>(room - end_));
     end_ += static_cast<std::size_t>(std::max<std::streamsize>(got, 0));
+    std::fill_n(buffer_.begin() + static_cast<std::ptrdiff_t>(end_), readable_behind, '\0');
     return got > 0;
   } catch (const boost::iostreams::gzip_error&) {
     throw damaged("gzip");

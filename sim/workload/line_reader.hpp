@@ -28,7 +28,8 @@ class LineReader {
 
   // The next line without its end ("\n" or "\r\n") and without a byte order mark; nothing at the
   // end. It is good until the next call. Throws BadInput for a broken compressed file and for a
-  // line that is longer than any trace's, UnreadableFile where reading fails.
+  // line that is longer than any trace's, UnreadableFile where reading fails. Behind the line stand
+  // characters for PlainText: `readable_behind` of them, first an end of line or a zero.
   [[nodiscard]] std::optional<std::string_view> next();
   // The same, but passes over lines that hold nothing but blanks.
   [[nodiscard]] std::optional<std::string_view> next_filled();

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "sim/workload/plain_text.hpp"
+
 namespace tessera {
 namespace {
 
@@ -99,20 +101,6 @@ std::optional<Scientific> parse_scientific(std::string_view text) {
   }
   return text.empty() ? std::optional{number} : std::nullopt;
 }
-
-constexpr std::array<std::int64_t, 13> powers_of_ten{1,
-                                                     10,
-                                                     100,
-                                                     1'000,
-                                                     10'000,
-                                                     100'000,
-                                                     1'000'000,
-                                                     10'000'000,
-                                                     100'000'000,
-                                                     1'000'000'000,
-                                                     10'000'000'000,
-                                                     100'000'000'000,
-                                                     1'000'000'000'000};
 
 // What nearly all times in traces are: digits, perhaps a point and no more decimals than count, few
 // enough for 64 bits. Nothing for any other text.

@@ -10,6 +10,8 @@
 #include "sim/workload/line_reader.hpp"
 #include "sim/workload/mooncake_line.hpp"
 #include "sim/workload/number_text.hpp"
+#include "sim/workload/plain_mooncake_line.hpp"
+#include "sim/workload/plain_rows.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -19,6 +21,7 @@ namespace {
 struct CsvFormat {
   TraceFormat format;
   std::array<std::string_view, 3> columns;
+  TraceField arrival;
   std::optional<Duration> (*parse_arrival)(std::string_view);
   std::string_view arrival_form;
 };
@@ -26,14 +29,17 @@ struct CsvFormat {
 constexpr std::array<CsvFormat, 3> csv_formats{{
     {TraceFormat::vidur,
      {"arrived_at", "num_prefill_tokens", "num_decode_tokens"},
+     TraceField::seconds,
      parse_seconds,
      "seconds from 0 on, such as 12.5"},
     {TraceFormat::azure,
      {"TIMESTAMP", "ContextTokens", "GeneratedTokens"},
+     TraceField::date_time,
      parse_date_time,
      "a time such as 2023-11-16 18:15:46.6805900"},
     {TraceFormat::burstgpt,
      {"Timestamp", "Request tokens", "Response tokens"},
+     TraceField::seconds,
      parse_seconds,
      "seconds from 0 on, such as 12.5"},
 }};
@@ -64,19 +70,16 @@ class TraceBuilder {
   TraceBuilder(const TraceArrivals& spec, const std::string& file) : spec_(spec), file_(file) {}
 
   void add(TraceRow row, std::span<const std::uint64_t> pieces, const TraceAttributes& attributes) {
-    if (num_rows_++ < spec_.skip || is_left_out(row)) {
-      return;
+    if (is_kept(row)) {
+      row.attributes_at = place_of(attributes);
+      keep(row, pieces);
     }
-    if (!trace_.rows.empty() && row.arrival < trace_.rows.back().arrival) {
-      ++trace_.reordered;
+  }
+  // One without attributes.
+  void add(const TraceRow& row, std::span<const std::uint64_t> pieces = {}) {
+    if (is_kept(row)) {
+      keep(row, pieces);
     }
-    if (!pieces.empty()) {
-      row.pieces_at = trace_.pieces.size();
-      trace_.pieces.push_back(pieces.size());
-      trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
-    }
-    row.attributes_at = place_of(attributes);
-    trace_.rows.push_back(row);
   }
 
   Trace finish(const Place& last_line, Diagnostics& notes) {
@@ -94,6 +97,20 @@ class TraceBuilder {
   }
 
  private:
+  bool is_kept(const TraceRow& row) { return num_rows_++ >= spec_.skip && !is_left_out(row); }
+
+  void keep(const TraceRow& row, std::span<const std::uint64_t> pieces) {
+    if (!trace_.rows.empty() && row.arrival < trace_.rows.back().arrival) {
+      ++trace_.reordered;
+    }
+    trace_.rows.push_back(row);
+    if (!pieces.empty()) {
+      trace_.rows.back().pieces_at = trace_.pieces.size();
+      trace_.pieces.push_back(pieces.size());
+      trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
+    }
+  }
+
   // Rows that say the same often follow each other.
   std::uint32_t place_of(const TraceAttributes& attributes) {
     if (attributes == TraceAttributes{}) {
@@ -215,42 +232,86 @@ std::uint32_t read_limit(std::string_view text, const LineReader& lines) {
   return *limit;
 }
 
-void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, TraceBuilder& builder) {
-  std::array<std::size_t, 3> places{};
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    places[i] = table.find(format.columns[i]).value();
+// The rows of a CSV trace that are not plain, or say more than times and lengths.
+class CsvRows {
+ public:
+  CsvRows(const LineReader& lines, CsvTable& table, const CsvFormat& format)
+      : lines_(lines), table_(table), format_(format), others_(attribute_places(table)) {
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      places_[i] = table.find(format.columns[i]).value();
+    }
+    limit_place_ = table.find(limit_column);
   }
-  const AttributePlaces others = attribute_places(table);
-  const bool has_others = others != AttributePlaces{};
-  const std::optional<std::size_t> limit_place = table.find(limit_column);
-  while (const auto fields = table.next_row()) {
-    const std::string_view arrival_text = (*fields)[places[0]];
-    const std::string_view prompt_text = (*fields)[places[1]];
-    const std::string_view output_text = (*fields)[places[2]];
-    const std::optional<Duration> arrival = format.parse_arrival(arrival_text);
+
+  // Whether rows have nothing but an arrival and lengths.
+  [[nodiscard]] bool are_bare() const { return !limit_place_ && others_ == AttributePlaces{}; }
+
+  [[nodiscard]] std::vector<TraceField> columns() const {
+    std::vector<TraceField> columns(table_.columns().size(), TraceField::other);
+    columns[places_[0]] = format_.arrival;
+    columns[places_[1]] = TraceField::prompt;
+    columns[places_[2]] = TraceField::output;
+    return columns;
+  }
+
+  void read(std::string_view line, TraceBuilder& builder) const {
+    const std::span<const std::string_view> fields = table_.fields_of(line);
+    const std::string_view arrival_text = fields[places_[0]];
+    const std::optional<Duration> arrival = format_.parse_arrival(arrival_text);
     if (!arrival) {
-      refuse_field(lines.place(), format.columns[0], format.arrival_form, arrival_text);
+      refuse_field(lines_.place(), format_.columns[0], format_.arrival_form, arrival_text);
     }
-    const std::optional<std::uint32_t> prompt = parse_tokens(prompt_text);
-    if (!prompt) {
-      refuse_field(lines.place(), format.columns[1], tokens_form, prompt_text);
+    const std::uint32_t prompt = tokens(fields, 1);
+    const std::uint32_t output = tokens(fields, 2);
+    const std::uint32_t limit = limit_place_ ? read_limit(fields[*limit_place_], lines_) : 0;
+    builder.add({*arrival, prompt, output, limit}, {}, read_attributes(fields, others_, lines_));
+  }
+
+ private:
+  [[nodiscard]] std::uint32_t tokens(std::span<const std::string_view> fields,
+                                     std::size_t column) const {
+    const std::string_view text = fields[places_[column]];
+    const std::optional<std::uint32_t> number = parse_tokens(text);
+    if (!number) {
+      refuse_field(lines_.place(), format_.columns[column], tokens_form, text);
     }
-    const std::optional<std::uint32_t> output = parse_tokens(output_text);
-    if (!output) {
-      refuse_field(lines.place(), format.columns[2], tokens_form, output_text);
+    return *number;
+  }
+
+  const LineReader& lines_;
+  CsvTable& table_;
+  const CsvFormat& format_;
+  std::array<std::size_t, 3> places_{};
+  AttributePlaces others_;
+  std::optional<std::size_t> limit_place_;
+};
+
+void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, TraceBuilder& builder) {
+  const CsvRows rows(lines, table, format);
+  const bool bare = rows.are_bare();
+  PlainRows plain_rows(rows.columns());
+  TraceRow row;
+  while (const std::optional<std::string_view> line = lines.next_filled()) {
+    if (bare && plain_rows.read(*line, row)) {
+      builder.add(row);
+    } else {
+      rows.read(*line, builder);
     }
-    const std::uint32_t limit = limit_place ? read_limit((*fields)[*limit_place], lines) : 0;
-    builder.add({*arrival, *prompt, *output, limit}, {},
-                has_others ? read_attributes(*fields, others, lines) : TraceAttributes{});
   }
 }
 
 void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder& builder) {
   std::vector<std::uint64_t> hash_ids;
   std::optional<std::string_view> line = first_line;
+  MooncakeRow row;
   while (line) {
-    const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
-    builder.add({row.arrival, row.prompt, row.output, row.max_output}, hash_ids, row.attributes);
+    if (read_plain_mooncake_line(*line, row, hash_ids)) {
+      builder.add({row.arrival, row.prompt, row.output}, hash_ids);
+    } else {
+      const MooncakeRow other = parse_mooncake_line(*line, lines.place(), hash_ids);
+      builder.add({other.arrival, other.prompt, other.output, other.max_output}, hash_ids,
+                  other.attributes);
+    }
     line = lines.next_filled();
   }
 }
