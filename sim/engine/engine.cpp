@@ -173,7 +173,7 @@ bool Engine::take_in(Sequence& sequence, const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now, SimTime horizon) {
+SimTime Engine::schedule(SimTime now, SimTime horizon) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
@@ -181,6 +181,7 @@ void Engine::schedule(SimTime now, SimTime horizon) {
   if (!jumps_ || !jump(now, horizon)) {
     report_usage(now);
   }
+  return busy() ? busy_until() : SimTime::max();
 }
 
 // Returns whether there was anything to compute.
