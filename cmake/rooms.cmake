@@ -12,7 +12,8 @@ target_compile_options(tessera_warnings INTERFACE
 
 add_library(tessera_options INTERFACE)
 # Equal scenarios give equal bytes: no contraction of floating-point operations, no host's own tricks.
-target_compile_options(tessera_options INTERFACE -ffp-contract=off)
+# No fused multiply-adds, so that every machine rounds alike; nobody asks errno about mathematics.
+target_compile_options(tessera_options INTERFACE -ffp-contract=off -fno-math-errno)
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_options INTERFACE
     -fsanitize=${TESSERA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -2,10 +2,26 @@
 
 #include <cmath>
 
+#include "tessera/core/contract.hpp"
+
 namespace tessera {
 
+namespace {
+
+std::int64_t picoseconds(Duration price) {
+  const auto narrow = static_cast<std::int64_t>(price.picoseconds());
+  TESSERA_INVARIANT(narrow == price.picoseconds(), "a token costs no more than 64 bits hold");
+  return narrow;
+}
+
+std::int64_t picoseconds(double seconds) {
+  return picoseconds(Duration::from_seconds(seconds));
+}
+
+}  // namespace
+
 AttentionTime::Price AttentionTime::price(double seconds, double share) {
-  return {Duration::from_seconds(seconds), Duration::from_seconds(seconds * share)};
+  return {picoseconds(seconds), picoseconds(seconds * share)};
 }
 
 AttentionTime::AttentionTime(const AttentionWork& work, const GpuRoofs& gpu) {
@@ -23,48 +39,16 @@ AttentionTime::AttentionTime(const AttentionWork& work, const GpuRoofs& gpu) {
   const double compute = work.flops_per_pair / decode.flops_per_second;
   const double memory = work.bytes_per_context_token / decode.bytes_per_second;
   decode_launch_ = decode.launch * work.kernels;
-  decode_context_token_ = Duration::from_seconds(combine(compute, memory, decode.norm));
-  decode_sequence_ = Duration::from_seconds(streamed);
-  decode_sequence_launch_ = decode.sequence * work.kernels;
+  decode_context_token_ = picoseconds(combine(compute, memory, decode.norm));
+  decode_sequence_ = picoseconds(streamed);
+  decode_sequence_launch_ = picoseconds(decode.sequence * work.kernels);
   decode_bound_ = compute > memory ? Bound::compute : Bound::memory;
-}
-
-StepTime AttentionTime::prefill(const StepShape& shape) const {
-  StepTime parts;
-  if (shape.prefill_tokens == Tokens{0}) {
-    return parts;
-  }
-  const std::int64_t tokens = shape.prefill_tokens.count();
-  const std::int64_t context = shape.prefill_context.count();
-  const std::int64_t pairs = shape.prefill_pairs + tokens * masked_pairs_;
-  const Duration compute =
-      pair_.full * pairs + context_token_.beside * context + new_token_.beside * tokens;
-  const Duration memory =
-      context_token_.full * context + new_token_.full * tokens + pair_.beside * pairs;
-  parts.overhead = prefill_launch_;
-  if (compute > memory) {
-    parts.compute = compute;
-  } else {
-    parts.memory = memory;
-  }
-  return parts;
-}
-
-StepTime AttentionTime::decode(const StepShape& shape) const {
-  StepTime parts;
-  const Tokens read = shape.decode_context + shape.work.cells_scanned;
-  const Duration time =
-      decode_context_token_ * read.count() + decode_sequence_ * shape.decode_sequences;
-  (decode_bound_ == Bound::compute ? parts.compute : parts.memory) = time;
-  if (shape.decode_sequences > 0) {
-    parts.overhead = decode_launch_ + decode_sequence_launch_ * shape.decode_sequences;
-  }
-  return parts;
 }
 
 StepTime AttentionTime::per_context_token() const {
   StepTime price;
-  (decode_bound_ == Bound::compute ? price.compute : price.memory) = decode_context_token_;
+  (decode_bound_ == Bound::compute ? price.compute : price.memory) =
+      Duration::picoseconds(decode_context_token_);
   return price;
 }
 

@@ -103,14 +103,15 @@ class RooflineModel final : public CostModel {
     StepTime time = counts_part(shape);
     time.overhead += launch_gap(shape, time);
     if (shape.prefill_tokens > Tokens{0}) {
-      time += attention_.prefill(shape);
+      attention_.add_prefill(shape, time);
     }
-    time += attention_.decode(shape);
+    attention_.add_decode(shape, time);
     if (!(shape.work == KvWork{})) {
       time += copy_time(shape);
       time += swap_time(shape.work);
+      time.overhead += mapping_time(shape.work);
     }
-    time += engine_time(shape);
+    time.overhead += batching_time(shape);
     return time;
   }
 
@@ -136,7 +137,8 @@ class RooflineModel final : public CostModel {
   [[nodiscard]] const Roofs& roofs_of_kernels(Operation operation) const;
   [[nodiscard]] StepTime operation_time(Operation operation, const NewTokens& tokens) const;
   [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
-  [[nodiscard]] StepTime tokens_part(const StepShape& shape);
+  // The reference is good until the next call.
+  [[nodiscard]] const StepTime& tokens_part(const StepShape& shape);
   // Of all that follows from the numbers of tokens and of sampling sequences.
   [[nodiscard]] StepTime counts_part(const StepShape& shape) {
     StepTime time = tokens_part(shape);
@@ -150,7 +152,12 @@ class RooflineModel final : public CostModel {
   [[nodiscard]] Duration launch_gap(const StepShape& shape, const StepTime& kernels) const;
   [[nodiscard]] StepTime copy_time(const StepShape& shape) const;
   [[nodiscard]] StepTime swap_time(const KvWork& work) const;
-  [[nodiscard]] StepTime engine_time(const StepShape& shape) const;
+  [[nodiscard]] Duration mapping_time(const KvWork& work) const;
+  // The engine's own, for the step and for each of its sequences.
+  [[nodiscard]] Duration batching_time(const StepShape& shape) const {
+    return overheads_.step +
+           overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences);
+  }
   [[nodiscard]] OperationTime row(Operation operation, const StepTime& time) const;
   void add_attention(const StepShape& shape, std::vector<OperationTime>& rows) const;
 
@@ -173,6 +180,7 @@ class RooflineModel final : public CostModel {
   CountMemo by_prefill_tokens_;
   CountMemo by_tokens_computed_again_;
   CountMemo by_sampled_;
+  StepTime seldom_;
 };
 
 OperationWork RooflineModel::work_of(Operation operation, Tokens tokens) const {
@@ -212,21 +220,18 @@ StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled
          rings_.beside(operation, Tokens{sampled});
 }
 
-StepTime RooflineModel::tokens_part(const StepShape& shape) {
+const StepTime& RooflineModel::tokens_part(const StepShape& shape) {
   const NewTokens tokens = tokens_of(shape);
   const auto work_out = [&] { return token_time(shape); };
-  if (!shape.writes_kv) {
-    return tokens.decode == Tokens{0}
-               ? by_tokens_computed_again_.get(tokens.prefill.count(), work_out)
-               : work_out();
-  }
-  if (slower_prefill_ == 0.0 || tokens.prefill == Tokens{0}) {
+  if (shape.writes_kv && (slower_prefill_ == 0.0 || tokens.prefill == Tokens{0})) {
     return by_tokens_.get(tokens.all().count(), work_out);
   }
   if (tokens.decode == Tokens{0}) {
-    return by_prefill_tokens_.get(tokens.prefill.count(), work_out);
+    CountMemo& memo = shape.writes_kv ? by_prefill_tokens_ : by_tokens_computed_again_;
+    return memo.get(tokens.prefill.count(), work_out);
   }
-  return work_out();
+  seldom_ = work_out();
+  return seldom_;
 }
 
 StepTime RooflineModel::token_time(const StepShape& shape) const {
@@ -293,12 +298,8 @@ StepTime RooflineModel::swap_time(const KvWork& work) const {
   return parts;
 }
 
-StepTime RooflineModel::engine_time(const StepShape& shape) const {
-  StepTime parts;
-  parts.overhead =
-      overheads_.step + overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences) +
-      page_mapping_ * shape.work.pages_mapped + small_page_mapping_ * shape.work.small_pages_mapped;
-  return parts;
+Duration RooflineModel::mapping_time(const KvWork& work) const {
+  return page_mapping_ * work.pages_mapped + small_page_mapping_ * work.small_pages_mapped;
 }
 
 OperationTime RooflineModel::row(Operation operation, const StepTime& time) const {
@@ -366,8 +367,9 @@ std::vector<OperationTime> RooflineModel::operations(const StepShape& shape) {
       {0.0, 0.0, copied, shape.work.copied > Bytes{0} ? 2 * layers_ : 0});
   add(Operation::kv_swap, swap_time(shape.work),
       {0.0, 0.0, static_cast<double>(swapped.count()), swapped > Bytes{0} ? 1 : 0});
-  StepTime overhead = engine_time(shape);
-  overhead.overhead += launch_gap(shape, by_counts);
+  StepTime overhead;
+  overhead.overhead =
+      batching_time(shape) + mapping_time(shape.work) + launch_gap(shape, by_counts);
   add(Operation::overhead, overhead, {0.0, 0.0, 0.0, 1});
   const bool prefills = shape.prefill_tokens > Tokens{0};
   const bool decodes = shape.decode_sequences > 0;

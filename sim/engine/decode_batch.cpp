@@ -52,7 +52,7 @@ void DecodeBatch::leave(std::uint32_t slot, SimTime now) {
   }
   const std::int64_t blocks_before = sequence.blocks;
   sequence.entries = entries_of(sequence);
-  sequence.generated = sequence.entries + 1 - sequence.request.prompt.count();
+  sequence.generated = sequence.entries + 1 - sequence.prompt();
   sequence.blocks = (sequence.entries + block_size_ - 1) / block_size_;
   sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
@@ -92,21 +92,9 @@ std::int64_t DecodeBatch::take_last_block(std::uint32_t slot, std::int64_t itera
 
 std::int64_t DecodeBatch::take_last_blocks_now() {
   std::int64_t never = 0;
-  due_.clear();
-  last_blocks_.take(iteration_, due_);
-  for (const std::uint32_t slot : due_) {
-    never += take_last_block(slot, iteration_);
-  }
+  last_blocks_.take(iteration_,
+                    [&](std::uint32_t slot) { never += take_last_block(slot, iteration_); });
   return never;
-}
-
-DecodeBatch::Taken DecodeBatch::run(std::int64_t steps, std::int64_t spare,
-                                    const DurationSeries& durations, SimTime now) {
-  // Each takes at most a block in so many steps as a block has entries.
-  const bool all_fit = size_ * (steps / block_size_ + 1) <= spare;
-  const bool many = steps > 4 * std::min(size_, block_size_);
-  return all_fit && many ? take_at_once(steps, durations, now)
-                         : take_in_turn(steps, spare, durations, now);
 }
 
 // Step after step, as long as there are blocks.
@@ -114,18 +102,21 @@ DecodeBatch::Taken DecodeBatch::take_in_turn(std::int64_t steps, std::int64_t sp
                                              const DurationSeries& durations, SimTime now) {
   Taken taken;
   taken.steps = steps;
-  const Int128 start = now.since_start().picoseconds();
-  std::size_t residue = residue_;
-  if (takes_[residue] > 0) {
-    take_clocks_[residue] += start;
-  }
-  std::int64_t elapsed = 0;
+  const std::span<const std::int64_t> takes = takes_;
+  Int128* const clocks = take_clocks_.data();
+  const std::int64_t growth = durations.growth();
   std::int64_t duration = durations.first();
+  const Int128 start = now.since_start().picoseconds();
+  std::int64_t elapsed = 0;
+  std::size_t residue = residue_;
+  if (takes[residue] > 0) {
+    clocks[residue] += start;
+  }
   for (std::int64_t step = 1; step < steps; ++step) {
     elapsed += duration;
-    duration += durations.growth();
-    residue = residue + 1 == takes_.size() ? 0 : residue + 1;
-    const std::int64_t blocks = takes_[residue];
+    duration += growth;
+    residue = residue + 1 == takes.size() ? 0 : residue + 1;
+    const std::int64_t blocks = takes[residue];
     if (blocks == 0) {
       continue;
     }
@@ -135,7 +126,7 @@ DecodeBatch::Taken DecodeBatch::take_in_turn(std::int64_t steps, std::int64_t sp
     }
     taken.blocks += blocks;
     taken.moment += Int128{blocks} * elapsed;
-    take_clocks_[residue] += start + elapsed;
+    clocks[residue] += start + elapsed;
   }
   return taken;
 }
@@ -174,31 +165,22 @@ void DecodeBatch::find_last_blocks(std::int64_t steps) {
       first_last_block_ = at;
       return;
     }
-    due_.clear();
-    last_blocks_.take(at, due_);
-    for (const std::uint32_t slot : due_) {
+    last_blocks_.take(at, [&](std::uint32_t slot) {
       if (const std::int64_t never = take_last_block(slot, at); never > 0) {
         last_taken_.push_back({at - iteration_, never});
       }
-    }
+    });
   }
 }
 
-void DecodeBatch::end(std::int64_t steps, Int128 step_moment, Int128 time,
-                      std::vector<std::uint32_t>& leaving) {
-  entry_clock_ += iteration_ * time + step_moment;
-  iteration_ += steps;
-  const std::int64_t residue = residue_ + steps;
-  residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
-  due_.clear();
-  ends_.take(iteration_, due_);
-  for (const std::uint32_t slot : due_) {
+void DecodeBatch::take_ends(std::vector<std::uint32_t>& leaving) {
+  ends_.take(iteration_, [&](std::uint32_t slot) {
     if (all_[slot].end > iteration_) {
       ends_.insert(slot, all_[slot].end, iteration_);
     } else {
       leaving.push_back(slot);
     }
-  }
+  });
 }
 
 }  // namespace tessera

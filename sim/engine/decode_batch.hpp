@@ -9,6 +9,7 @@
 // blocks are taken gives what it has owned.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -65,7 +66,19 @@ class DecodeBatch {
   // Runs as many of so many steps as there are spare blocks for; the first one has taken its own.
   // Preconditions: steps > 0, from `now` on they take `durations`.
   [[nodiscard]] Taken run(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                          SimTime now);
+                          SimTime now) {
+    if (steps == 1) {
+      if (takes_[residue_] > 0) {
+        take_clocks_[residue_] += now.since_start().picoseconds();
+      }
+      return {};
+    }
+    // Each takes at most a block in so many steps as a block has entries.
+    const bool all_fit = size_ * (steps / block_size_ + 1) <= spare;
+    const bool many = steps > 4 * std::min(size_, block_size_);
+    return all_fit && many ? take_at_once(steps, durations, now)
+                           : take_in_turn(steps, spare, durations, now);
+  }
   // The last blocks that these steps take. Good until the next call.
   [[nodiscard]] std::span<const LastBlock> take_last_blocks(std::int64_t steps) {
     last_taken_.clear();
@@ -74,9 +87,17 @@ class DecodeBatch {
     }
     return last_taken_;
   }
-  // They are over; appends who leaves now, in no particular order.
-  void end(std::int64_t steps, Int128 step_moment, Int128 time,
-           std::vector<std::uint32_t>& leaving);
+  // They are over, after so many picoseconds; appends who leaves now, in no particular order.
+  void end(std::int64_t steps, Int128 step_moment, std::int64_t time,
+           std::vector<std::uint32_t>& leaving) {
+    entry_clock_ += Int128{iteration_} * time + step_moment;
+    iteration_ += steps;
+    const std::int64_t residue = residue_ + steps;
+    residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
+    if (ends_.holds(iteration_)) {
+      take_ends(leaving);
+    }
+  }
 
   // Sequences that take a block, by iteration modulo the block size. Good as long as the batch.
   [[nodiscard]] std::span<const std::int64_t> takes() const { return takes_; }
@@ -86,6 +107,7 @@ class DecodeBatch {
                                    const DurationSeries& durations, SimTime now);
   [[nodiscard]] Taken take_at_once(std::int64_t steps, const DurationSeries& durations,
                                    SimTime now);
+  void take_ends(std::vector<std::uint32_t>& leaving);
   std::int64_t take_last_blocks_now();
   void find_last_blocks(std::int64_t steps);
   void count_take(std::uint32_t residue);
@@ -98,7 +120,6 @@ class DecodeBatch {
   EventRing ends_;
   EventRing last_blocks_;
   std::int64_t first_last_block_ = 0;  // nobody is in a bucket before that of this iteration
-  std::vector<std::uint32_t> due_;     // of an iteration
   std::vector<LastBlock> last_taken_;  // of a span
 
   std::int64_t size_ = 0;

@@ -173,7 +173,7 @@ bool Engine::take_in(Sequence& sequence, const Request& request, SimTime now) {
   return true;
 }
 
-void Engine::schedule(SimTime now, SimTime horizon) {
+SimTime Engine::schedule(SimTime now, SimTime horizon) {
   while (in_flight_.size() < batches_in_flight_ && begin_step(now)) {
   }
   const Sequence* head = policy_->head_of_queue();
@@ -181,6 +181,7 @@ void Engine::schedule(SimTime now, SimTime horizon) {
   if (!jumps_ || !jump(now, horizon)) {
     report_usage(now);
   }
+  return busy() ? busy_until() : SimTime::max();
 }
 
 // Returns whether there was anything to compute.
@@ -481,8 +482,14 @@ Bytes Engine::workspace_of(Tokens tokens, std::int64_t sequences, std::size_t de
                   plan_.devices[device].workspace);
 }
 
+// In a jump, those of its last step: there is no arrival before it.
 Bytes Engine::kv_reserved() const {
-  const Bytes reserved = kv_->usage().reserved();
+  Bytes reserved = kv_->usage().reserved();
+  if (jump_.steps > 0) {
+    for (const Jump::Takes& takes : jump_.takes) {
+      reserved += jump_.outlook.block * (takes.sequences * takes.blocks);
+    }
+  }
   return device_kv_.of_all_devices({reserved, reserved}).reserved;
 }
 

@@ -38,7 +38,7 @@ class Engine final : public ServingEngine {
          Advance advance);
 
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
-  void schedule(SimTime now, SimTime horizon) override;
+  SimTime schedule(SimTime now, SimTime horizon) override;
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
 
   [[nodiscard]] bool busy() const override { return in_flight_.size() > 0; }

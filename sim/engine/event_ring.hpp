@@ -59,17 +59,22 @@ class EventRing {
   [[nodiscard]] bool holds(std::int64_t iteration) const {
     return heads_[bucket_of(iteration)] != nobody;
   }
-  // Empties the bucket of `iteration` and appends who was in it, in no particular order.
-  void take(std::int64_t iteration, std::vector<std::uint32_t>& who) {
+  // Empties the bucket of `iteration` and calls `act` with who was in it, one by one, in no
+  // particular order; those may be inserted again meanwhile.
+  template <class Act>
+  void take(std::int64_t iteration, Act act) {
     const auto bucket = bucket_of(iteration);
-    if (heads_[bucket] == nobody) {
+    std::uint32_t who = heads_[bucket];
+    if (who == nobody) {
       return;
-    }
-    for (std::uint32_t i = heads_[bucket]; i != nobody; i = links_[i].next) {
-      who.push_back(i);
     }
     heads_[bucket] = nobody;
     clear(bucket);
+    while (who != nobody) {
+      const std::uint32_t next = links_[who].next;
+      act(who);
+      who = next;
+    }
   }
 
   // Iterations from `now` to the first one after it with somebody in its bucket. Precondition:

@@ -90,6 +90,7 @@ bool Engine::jump(SimTime now, SimTime horizon) {
   jump_.steps = steps;
   jump_.queues = policy_->sizes();
   jump_.ledger = ledger_of(0, kv_->usage());
+  sum_takes(jump_, batch.record.iteration);
   batch.record.end = now + Duration::picoseconds(jump_.durations.sum(steps + 1));
   pipeline_.pass_until(batch.record.end);
   iterations_ += steps;
@@ -151,7 +152,6 @@ void Engine::land() {
   const Batch& batch = in_flight_.front();
   const KvOutlook& outlook = jump_.outlook;
   const std::int64_t steps = jump_.steps;
-  sum_takes(jump_, batch.record.iteration);
   const Int128 length = jump_.durations.sum(steps);
   const SimTime first_end = batch.record.start + batch.record.time.total();
   KvAccount::Growth growth;

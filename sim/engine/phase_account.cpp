@@ -1,47 +1,11 @@
 #include "sim/engine/phase_account.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
 
-void PhaseAccount::arrive(SequenceId id, SimTime arrival, SimTime now) {
-  if (index_of(id) >= entries_.size()) {
-    entries_.resize(index_of(id) + 1);
-  }
-  Entry& entry = entries_[index_of(id)];
-  entry.since = arrival;
-  entry.clock_at_start = memory_clock(now);
-}
-
-void PhaseAccount::move(SequenceId id, Phase phase, SimTime now) {
-  Entry& entry = entries_[index_of(id)];
-  if (entry.phase == phase) {
-    return;
-  }
-  settle(entry, now);
-  if (phase == Phase::swapped) {
-    entry.before_swap = entry.phase;
-  }
-  entry.phase = phase;
-  entry.since = now;
-  entry.clock_at_start = prefill_clock_;
-}
-
 void PhaseAccount::resume(SequenceId id, SimTime now) {
   move(id, entries_[index_of(id)].before_swap, now);
-}
-
-RequestPhases PhaseAccount::close(SequenceId id, SimTime now) {
-  Entry entry = std::exchange(entries_[index_of(id)], Entry{});
-  settle(entry, now);
-  return entry.parts;
-}
-
-Duration PhaseAccount::memory_clock(SimTime now) const {
-  return block_ == QueueBlock::memory ? memory_clock_ + (now - blocked_since_) : memory_clock_;
 }
 
 // Adds the time since the phase began.

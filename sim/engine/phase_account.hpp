@@ -44,8 +44,8 @@ class PhaseAccount {
   void move(SequenceId id, Phase phase, SimTime now);
   // It is back from host memory, in the phase that it was in.
   void resume(SequenceId id, SimTime now);
-  // Its parts, once it has ended; its slot starts anew.
-  [[nodiscard]] RequestPhases close(SequenceId id, SimTime now);
+  // Its parts, once it has ended: good until somebody else arrives.
+  [[nodiscard]] const RequestPhases& close(SequenceId id, SimTime now);
 
   // What blocks the queue from now on.
   void set_queue_block(QueueBlock block, SimTime now) {
@@ -82,5 +82,40 @@ class PhaseAccount {
   SimTime blocked_since_;
   QueueBlock block_ = QueueBlock::slot;
 };
+
+inline void PhaseAccount::arrive(SequenceId id, SimTime arrival, SimTime now) {
+  if (index_of(id) >= entries_.size()) {
+    entries_.resize(index_of(id) + 1);
+  }
+  Entry& entry = entries_[index_of(id)];
+  entry.phase = Phase::queued;
+  entry.since = arrival;
+  entry.clock_at_start = memory_clock(now);
+  entry.parts = {};
+}
+
+inline Duration PhaseAccount::memory_clock(SimTime now) const {
+  return block_ == QueueBlock::memory ? memory_clock_ + (now - blocked_since_) : memory_clock_;
+}
+
+inline void PhaseAccount::move(SequenceId id, Phase phase, SimTime now) {
+  Entry& entry = entries_[index_of(id)];
+  if (entry.phase == phase) {
+    return;
+  }
+  settle(entry, now);
+  if (phase == Phase::swapped) {
+    entry.before_swap = entry.phase;
+  }
+  entry.phase = phase;
+  entry.since = now;
+  entry.clock_at_start = prefill_clock_;
+}
+
+inline const RequestPhases& PhaseAccount::close(SequenceId id, SimTime now) {
+  Entry& entry = entries_[index_of(id)];
+  settle(entry, now);
+  return entry.parts;
+}
 
 }  // namespace tessera

@@ -29,8 +29,9 @@ class ServingEngine {
   [[nodiscard]] virtual bool submit(const Request& request, SimTime now) = 0;
   // Decides and launches steps until as many are in flight as may be, or nothing is left to
   // compute. Nothing will be submitted before `horizon`: an engine may run on to the end of the
-  // first step that ends at or after it. Precondition: horizon > now.
-  virtual void schedule(SimTime now, SimTime horizon) = 0;
+  // first step that ends at or after it. Returns until when it is busy; max() where it is idle.
+  // Precondition: horizon > now.
+  virtual SimTime schedule(SimTime now, SimTime horizon) = 0;
   // What is in flight ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
   // Precondition: busy, and busy_until() == now.
   virtual void end_step(SimTime now, const std::function<void(const Request&)>& on_end) = 0;

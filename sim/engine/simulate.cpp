@@ -61,16 +61,18 @@ class Node {
   // One engine need not be woken for arrivals: nobody chooses, and it sees them at its boundaries.
   void run_alone(Replica& replica) {
     ServingEngine& engine = *replica.engine;
+    SimTime until = SimTime::max();
     while (true) {
-      if (engine.busy()) {
+      if (until < SimTime::max()) {
         engine.end_step(now_, replica.on_end);
       }
-      while (source_.next_arrival() <= now_) {
+      SimTime arrival = source_.next_arrival();
+      for (; arrival <= now_; arrival = source_.next_arrival()) {
         ++views_.front().outstanding;
         submit(0, source_.pop());
       }
-      engine.schedule(now_, source_.next_arrival());
-      const SimTime next = engine.busy() ? engine.busy_until() : source_.next_arrival();
+      until = engine.schedule(now_, arrival);
+      const SimTime next = until < SimTime::max() ? until : arrival;
       if (next == SimTime::max()) {
         return;
       }

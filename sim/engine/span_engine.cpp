@@ -65,14 +65,14 @@ class SpanEngine final : public ServingEngine {
   SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
 
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
-  void schedule(SimTime now, SimTime horizon) override;
+  SimTime schedule(SimTime now, SimTime horizon) override;
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
   [[nodiscard]] SimTime busy_until() const override { return span_.end; }
   [[nodiscard]] std::int64_t iterations() const override { return decodes_.iteration(); }
   [[nodiscard]] Bytes kv_reserved() const override {
-    return pool_.block * (pool_.usable.count() - free_);
+    return pool_.block * (pool_.usable.count() - free_ + (is_busy_ ? span_.num_taken : 0));
   }
 
  private:
@@ -98,6 +98,8 @@ class SpanEngine final : public ServingEngine {
   void settle_chunk(SpanSequence& sequence, SimTime now);
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
   void reject(const Request& request, SimTime now, EndReason reason);
+  [[nodiscard]] bool can_ever_hold(Tokens prompt, Tokens output) const;
+  [[nodiscard]] Tokens most_that_surely_fit() const;
   void report_idle(SimTime now);
 
   [[nodiscard]] QueueSizes queues() const {
@@ -132,6 +134,7 @@ class SpanEngine final : public ServingEngine {
   SpanPricer pricer_;
   Bytes bytes_per_token_;
   Tokens max_model_len_;
+  Tokens surely_fit_;  // prompt and output together
   std::int64_t block_size_;
   std::int64_t threshold_;
   std::int64_t watermark_;
@@ -175,6 +178,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       pricer_(scenario, plan),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       max_model_len_(scenario.max_model_len()),
+      surely_fit_(most_that_surely_fit()),
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
@@ -194,32 +198,50 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   }
   const Tokens longest = max_model_len_ - request.prompt;
   const Tokens limit = std::min(request.max_output.value_or(longest), longest);
-  KvSequence kv;
-  kv.prompt = request.prompt;
-  kv.output = std::min(request.output, limit);
-  if (!empty_kv_->can_ever_hold(kv)) {
+  const Tokens output = std::min(request.output, limit);
+  if (request.prompt + output > surely_fit_ && !can_ever_hold(request.prompt, output)) {
     reject(request, now, EndReason::exceeds_pool);
     return false;
   }
   if (spare_slots_.empty()) {
     spare_slots_.push_back(static_cast<Slot>(sequences_.size()));
-    sequences_.emplace_back();
+    sequences_.emplace_back().record.engine = id_;
   }
   const Slot slot = spare_slots_.back();
   spare_slots_.pop_back();
-  sequences_[slot].begin(request, kv.output.count());
+  sequences_[slot].begin(request, output.count());
   phases_.arrive(SequenceId{slot}, request.arrival, now);
   fresh_.push_back(slot);
   return true;
 }
 
-void SpanEngine::schedule(SimTime now, SimTime horizon) {
+bool SpanEngine::can_ever_hold(Tokens prompt, Tokens output) const {
+  KvSequence kv;
+  kv.prompt = prompt;
+  kv.output = output;
+  return empty_kv_->can_ever_hold(kv);
+}
+
+// Whoever is shorter than a sequence that can be held can be held, too.
+Tokens SpanEngine::most_that_surely_fit() const {
+  const auto both_fit = [this](Tokens tokens) {
+    return can_ever_hold(tokens - Tokens{1}, Tokens{1}) &&
+           can_ever_hold(Tokens{1}, tokens - Tokens{1});
+  };
+  Tokens tokens = max_model_len_;
+  while (tokens > Tokens{1} && !both_fit(tokens)) {
+    tokens = Tokens{tokens.count() / 2};
+  }
+  return tokens > Tokens{1} ? tokens : Tokens{0};
+}
+
+SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   if (is_busy_) {
-    return;
+    return span_.end;
   }
   if (running_.size() == 0 && !somebody_waits()) {
     report_idle(now);
-    return;
+    return SimTime::max();
   }
   span_.num_preempted = 0;
   memory_blocks_ = false;
@@ -233,6 +255,7 @@ void SpanEngine::schedule(SimTime now, SimTime horizon) {
                     "no idle node with runnable work");
   phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
   launch(now, horizon);
+  return span_.end;
 }
 
 // In order of admission, everyone gets the blocks for its tokens; where there are none left, from
@@ -300,7 +323,7 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   victim.blocks = 0;
   victim.entries = 0;
   victim.state = State::waiting;
-  ++victim.num_preemptions;
+  ++victim.record.num_preemptions;
   ++span_.num_preempted;
   memory_blocks_ = true;
   preempted_.push_back(slot);
@@ -360,16 +383,16 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   sequence.target = sequence.known();
   sequence.blocks = blocks_of(sequence.chunk);
   sequence.since = now;
-  if (!sequence.scheduled) {
-    sequence.scheduled = now;
+  if (!sequence.record.scheduled) {
+    sequence.record.scheduled = now;
   }
   free_ -= sequence.blocks;
   never_ += never_used(sequence, sequence.blocks);
   budget_ -= sequence.chunk;
   running_.push_back(slot);
   prefilling_.push_back(slot);
-  phases_.move(SequenceId{slot}, sequence.num_preemptions == 0 ? Phase::prefill : Phase::recomputed,
-               now);
+  phases_.move(SequenceId{slot},
+               sequence.record.num_preemptions == 0 ? Phase::prefill : Phase::recomputed, now);
   return true;
 }
 
@@ -437,10 +460,10 @@ void SpanEngine::extend_span(SimTime now, SimTime horizon) {
   const DecodeBatch::Taken taken = decodes_.run(steps, spare_blocks(), span_.durations, now);
   const std::int64_t length = span_.durations.sum_of_few(taken.steps);
   span_.num_steps = taken.steps;
-  span_.step_moment = span_.durations.moment_of_few(taken.steps);
+  span_.step_moment = taken.steps > 1 ? span_.durations.moment_of_few(taken.steps) : 0;
   span_.end = now + Duration::picoseconds(length);
   span_.num_taken = taken.blocks;
-  span_.taken_moment = Int128{length} * taken.blocks - taken.moment;
+  span_.taken_moment = taken.blocks > 0 ? Int128{length} * taken.blocks - taken.moment : 0;
   take_last_blocks();
 }
 
@@ -476,7 +499,7 @@ void SpanEngine::count_chunks() {
     if (sequence.generated > 0) {
       longer_gaps_.push_back(span_.end - sequence.last_token);
     } else {
-      span_.first_prompts += sequence.request.prompt.count();
+      span_.first_prompts += sequence.prompt();
     }
   }
   span_.longer_gaps = longer_gaps_;
@@ -488,7 +511,8 @@ void SpanEngine::end_step(SimTime now, const std::function<void(const Request&)>
   recorder_.on_span(span_);
   is_busy_ = false;
   free_ -= span_.num_taken;
-  decodes_.end(span_.num_steps, span_.step_moment, (now - span_.start).picoseconds(), leaving_);
+  const auto time = static_cast<std::int64_t>((now - span_.start).picoseconds());
+  decodes_.end(span_.num_steps, span_.step_moment, time, leaving_);
   end_chunks(now);
   if (leaving_.size() > 1) {
     std::sort(leaving_.begin(), leaving_.end(),
@@ -514,8 +538,8 @@ void SpanEngine::end_chunks(SimTime now) {
     }
     ++sequence.generated;
     sequence.last_token = now;
-    if (!sequence.first_token) {
-      sequence.first_token = now;
+    if (!sequence.record.first_token) {
+      sequence.record.first_token = now;
     }
     prefilled_ -= sequence.entries;
     phases_.move(SequenceId{slot}, Phase::decode, now);
@@ -541,22 +565,15 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   decodes_.leave(slot, now);
   never_ -= never_used(sequence, sequence.blocks);
   free_ += sequence.blocks;
-  const RequestRecord record{
-      .request = sequence.request,
-      .engine = id_,
-      .status = RequestStatus::finished,
-      .reason =
-          sequence.output < sequence.request.output.count() ? EndReason::length : EndReason::none,
-      .scheduled = sequence.scheduled,
-      .first_token = sequence.first_token,
-      .ended = now,
-      .output = Tokens{sequence.generated},
-      .cached = Tokens{0},
-      .num_preemptions = sequence.num_preemptions,
-      .kv_peak_written = bytes_per_token_ * sequence.most_entries,
-      .kv_peak_reserved = pool_.block * sequence.most_blocks,
-      .kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count(),
-      .phases = phases_.close(SequenceId{slot}, now)};
+  RequestRecord& record = sequence.record;
+  const bool is_cut = sequence.output < record.request.output.count();
+  record.reason = is_cut ? EndReason::length : EndReason::none;
+  record.ended = now;
+  record.output = Tokens{sequence.generated};
+  record.kv_peak_written = bytes_per_token_ * sequence.most_entries;
+  record.kv_peak_reserved = pool_.block * sequence.most_blocks;
+  record.kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count();
+  record.phases = phases_.close(SequenceId{slot}, now);
   recorder_.on_request_end(record);
   spare_slots_.push_back(slot);
   on_end(record.request);

@@ -14,29 +14,13 @@ std::int64_t picoseconds_of(const StepTime& time) {
 }  // namespace
 
 SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
-    : scenario_(scenario),
-      workspace_(plan.workspace),
+    : workspace_(plan.workspace),
       cost_(make_cost_model(scenario)),
       context_price_(cost_->per_context_token().value()),
       context_price_total_(picoseconds_of(context_price_)),
-      step_workspace_(step_workspace(scenario)),
+      workspace_of_steps_(scenario.model, scenario.precision, Shard{}, step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)) {}
-
-Duration SpanPricer::price(SpanRecord& span, std::int64_t decoding) {
-  const StepShape& shape = span.shape;
-  span.context_price = &context_price_;
-  if (shape.prefill_sequences > 0 || shape.decode_sequences != decoding || decoding == 0) {
-    return price_mixed(span);
-  }
-  const DecodeCost& cost = decode_cost(decoding);
-  span.common = &cost.time;
-  span.priced_context = shape.decode_context.count();
-  span.workspace_used = cost.workspace;
-  span.durations = DurationSeries(cost.total + context_price_total_ * span.priced_context,
-                                  context_price_total_ * decoding);
-  return Duration{};
-}
 
 Duration SpanPricer::price_mixed(SpanRecord& span) {
   const StepShape& shape = span.shape;
@@ -74,9 +58,7 @@ const SpanPricer::DecodeCost& SpanPricer::work_out_decode_cost(std::size_t seque
 Bytes SpanPricer::workspace_of(const StepShape& shape) const {
   const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
   const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences_);
-  return std::min(
-      workspace_bytes(scenario_.model, scenario_.precision, tokens, sequences, {}, step_workspace_),
-      workspace_);
+  return std::min(workspace_of_steps_.bytes(tokens, sequences), workspace_);
 }
 
 }  // namespace tessera

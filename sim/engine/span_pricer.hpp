@@ -20,7 +20,20 @@ class SpanPricer {
   // Fills in the times and the workspace of a span whose shape is known, and returns what its step
   // takes longer than if it had only its decodes to do. The record refers to what is kept here
   // until the next call. Steps in which everyone decodes a token get a series that grows.
-  [[nodiscard]] Duration price(SpanRecord& span, std::int64_t decoding);
+  [[nodiscard]] Duration price(SpanRecord& span, std::int64_t decoding) {
+    const StepShape& shape = span.shape;
+    span.context_price = &context_price_;
+    if (shape.prefill_sequences > 0 || shape.decode_sequences != decoding || decoding == 0) {
+      return price_mixed(span);
+    }
+    const DecodeCost& cost = decode_cost(decoding);
+    span.common = &cost.time;
+    span.priced_context = shape.decode_context.count();
+    span.workspace_used = cost.workspace;
+    span.durations = DurationSeries(cost.total + context_price_total_ * span.priced_context,
+                                    context_price_total_ * decoding);
+    return Duration{};
+  }
 
  private:
   // What so many decodes take before their context is counted.
@@ -41,12 +54,11 @@ class SpanPricer {
   [[nodiscard]] Duration price_mixed(SpanRecord& span);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
 
-  const Scenario& scenario_;
   Bytes workspace_;  // of the profile run
   std::unique_ptr<CostModel> cost_;
   StepTime context_price_;
   std::int64_t context_price_total_;  // picoseconds
-  StepWorkspace step_workspace_;
+  WorkspaceOfSteps workspace_of_steps_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::vector<DecodeCost> decode_costs_;  // by sequences

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "tessera/core/time.hpp"
-#include "tessera/memory/kv_cache.hpp"
-#include "tessera/workload/request.hpp"
+#include "tessera/engine/recorder.hpp"
 
 namespace tessera {
 
@@ -14,7 +12,7 @@ namespace tessera {
 struct SpanSequence {
   enum class State : std::uint8_t { waiting, prefilling, decoding };
 
-  Request request;
+  RequestRecord record;        // what is known of it so far
   std::int64_t output = 0;     // tokens that it will sample
   std::int64_t generated = 0;  // sampled, as of when it last left decoding
   State state = State::waiting;
@@ -43,29 +41,27 @@ struct SpanSequence {
   Int128 entry_clock = 0;
   Int128 take_clock = 0;
 
-  // For the records.
-  std::optional<SimTime> scheduled;
-  std::optional<SimTime> first_token;
   SimTime last_token;
-  std::int64_t num_preemptions = 0;
   std::int64_t most_entries = 0;  // ever: what it computes below that is computed again
   std::int64_t most_blocks = 0;
   Int128 wasted = 0;  // ∫ of the entries that it holds room for and has not written
 
   // It has arrived; whoever had its slot before is forgotten.
   void begin(const Request& arrived, std::int64_t output_tokens) {
-    request = arrived;
+    record.request = arrived;
+    record.scheduled.reset();
+    record.first_token.reset();
+    record.num_preemptions = 0;
     output = output_tokens;
     generated = entries = blocks = 0;
     state = State::waiting;
-    scheduled.reset();
-    first_token.reset();
-    num_preemptions = most_entries = most_blocks = 0;
+    most_entries = most_blocks = 0;
     wasted = 0;
   }
-  [[nodiscard]] std::int64_t known() const { return request.prompt.count() + generated; }
+  [[nodiscard]] std::int64_t prompt() const { return record.request.prompt.count(); }
+  [[nodiscard]] std::int64_t known() const { return prompt() + generated; }
   // Entries at its end: the last token is never written.
-  [[nodiscard]] std::int64_t final_entries() const { return request.prompt.count() + output - 1; }
+  [[nodiscard]] std::int64_t final_entries() const { return prompt() + output - 1; }
 };
 
 }  // namespace tessera

@@ -77,16 +77,31 @@ Bytes hugging_face_bytes(const ModelSpec& model, const PrecisionSpec& precision,
   return shard.is_last_stage() ? std::max(pass, logits) : pass;
 }
 
+// Whether it is the model's own code that runs.
+bool is_model_code(const ModelSpec& model, const StepWorkspace& workspace) {
+  return workspace.form == WorkspaceForm::hugging_face && model.kind == ModelKind::decoder;
+}
+
 }  // namespace
 
 Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision, Tokens tokens,
                       std::int64_t sequences, const Shard& shard, const StepWorkspace& workspace) {
   TESSERA_INVARIANT(tokens >= Tokens{0} && sequences >= 0, "a step's shape is not negative");
-  const bool is_model_code =
-      workspace.form == WorkspaceForm::hugging_face && model.kind == ModelKind::decoder;
-  const Bytes step = is_model_code ? hugging_face_bytes(model, precision, tokens, sequences, shard)
-                                   : serving_bytes(model, precision, tokens, sequences, shard);
+  const Bytes step = is_model_code(model, workspace)
+                         ? hugging_face_bytes(model, precision, tokens, sequences, shard)
+                         : serving_bytes(model, precision, tokens, sequences, shard);
   return workspace.cublas + workspace.attention_scratch + step;
 }
+
+WorkspaceOfSteps::WorkspaceOfSteps(const ModelSpec& model, const PrecisionSpec& precision,
+                                   const Shard& shard, const StepWorkspace& workspace)
+    : model_(model),
+      precision_(precision),
+      shard_(shard),
+      workspace_(workspace),
+      is_linear_(!is_model_code(model, workspace)),
+      held_(workspace_bytes(model, precision, Tokens{0}, 0, shard, workspace)),
+      a_token_(workspace_bytes(model, precision, Tokens{1}, 0, shard, workspace) - held_),
+      a_sequence_(workspace_bytes(model, precision, Tokens{0}, 1, shard, workspace) - held_) {}
 
 }  // namespace tessera

@@ -34,10 +34,16 @@ Int128 Distribution::middle_of(std::size_t bucket) {
 
 void Distribution::add_unusual(Int128 picoseconds, std::int64_t times) {
   TESSERA_INVARIANT(picoseconds >= 0 && times > 0, "a latency is not negative");
-  include(picoseconds, picoseconds);
   count_ += times;
   sum_ += picoseconds * times;
   const bool is_huge = picoseconds > std::numeric_limits<std::int64_t>::max();
+  if (is_huge) {
+    wide_min_ = std::min(wide_min_, picoseconds);
+    wide_max_ = std::max(wide_max_, picoseconds);
+  } else {
+    const auto narrow = static_cast<std::int64_t>(picoseconds);
+    include(narrow, narrow);
+  }
   if (buckets_.empty() && (count_ > max_values_ || is_huge)) {
     change_to_histogram();
   }
@@ -48,23 +54,16 @@ void Distribution::add_unusual(Int128 picoseconds, std::int64_t times) {
   }
 }
 
-void Distribution::add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
-  TESSERA_INVARIANT(n > 0 && times > 0, "a series has terms");
-  const std::int64_t last = series.term(n - 1);
-  include(series.first(), last);
+void Distribution::add_unusual(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+  TESSERA_INVARIANT(n > 0 && times > 0 && series.first() >= 0, "a series has terms");
+  include(series.first(), series.term(n - 1));
   count_ += n * times;
-  const bool is_short = n <= DurationSeries::few && last < DurationSeries::longest_term;
-  sum_ += (is_short ? Int128{series.sum_of_few(n)} : series.sum(n)) * times;
+  sum_ += series.sum(n) * times;
   if (buckets_.empty() && count_ > max_values_) {
     change_to_histogram();
   }
   if (!buckets_.empty()) {
-    const std::size_t bucket = bucket_of(static_cast<std::uint64_t>(series.first()));
-    if (bucket == bucket_of(static_cast<std::uint64_t>(last))) {
-      buckets_[bucket] += n * times;
-    } else {
-      add_to_histogram(series, n, times);
-    }
+    add_to_histogram(series, n, times);
     return;
   }
   for (std::int64_t j = 0; j < n; ++j) {
@@ -92,7 +91,7 @@ std::optional<Duration> Distribution::max() const {
   if (count_ == 0) {
     return std::nullopt;
   }
-  return Duration::picoseconds(max_);
+  return Duration::picoseconds(greatest());
 }
 
 std::optional<Duration> Distribution::percentile(Percentile p) {
@@ -132,18 +131,26 @@ void Distribution::sort_and_merge() {
 void Distribution::change_to_histogram() {
   buckets_.assign((128 - kept_bits + 2) * static_cast<std::size_t>(half), 0);
   for (const Pair& pair : pairs_) {
-    buckets_[bucket_of(static_cast<std::uint64_t>(pair.value))] += pair.times;
+    buckets_[bucket_of(pair.value)] += pair.times;
   }
   pairs_ = {};
   sorted_ = true;
 }
 
-// A term after the other where each has a bucket of its own; else bucket after bucket.
+// A term after the other where there are few or each has a bucket of its own; else bucket after
+// bucket.
 void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n,
                                     std::int64_t times) {
   std::int64_t value = series.first();
+  constexpr std::int64_t few = 12;
+  if (n <= few) {
+    for (std::int64_t j = 0; j < n; ++j, value += series.growth()) {
+      buckets_[bucket_of(value)] += times;
+    }
+    return;
+  }
   for (std::int64_t left = n; left > 0;) {
-    const int shift = shift_of(static_cast<std::uint64_t>(value));
+    const int shift = value < 2 * half ? 0 : shift_of(value);
     std::int64_t here = left;
     if (series.growth() > 0) {
       const std::int64_t to_next = (((value >> shift) + 1) << shift) - value;
@@ -151,7 +158,7 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
                  ? 1
                  : std::min(left, (to_next + series.growth() - 1) / series.growth());
     }
-    buckets_[bucket_of(static_cast<std::uint64_t>(value))] += here * times;
+    buckets_[bucket_of(value, shift)] += here * times;
     value += here * series.growth();
     left -= here;
   }
@@ -160,10 +167,10 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
 // The smallest and the largest value are exact even in the histogram.
 Int128 Distribution::value_at(std::int64_t rank) const {
   if (rank == 0) {
-    return min_;
+    return least();
   }
   if (rank >= count_ - 1) {
-    return max_;
+    return greatest();
   }
   std::int64_t seen = 0;
   for (const Pair& pair : pairs_) {
@@ -175,10 +182,10 @@ Int128 Distribution::value_at(std::int64_t rank) const {
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     seen += buckets_[bucket];
     if (seen > rank) {
-      return std::clamp(middle_of(bucket), min_, max_);
+      return std::clamp(middle_of(bucket), least(), greatest());
     }
   }
-  return max_;
+  return greatest();
 }
 
 std::optional<Duration> Mean::mean() const {

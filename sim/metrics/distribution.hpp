@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -31,19 +32,35 @@ class Distribution {
 
   // Precondition: value >= 0, times > 0.
   void add(Duration value, std::int64_t times = 1) {
-    const Int128 picoseconds = value.picoseconds();
-    const auto narrow = static_cast<std::uint64_t>(picoseconds);
-    if (narrow != picoseconds || narrow >> 63 != 0 || buckets_.empty() || times <= 0) {
-      add_unusual(picoseconds, times);
+    const auto narrow = static_cast<std::int64_t>(value.picoseconds());
+    if (narrow != value.picoseconds() || is_unusual(narrow, times)) {
+      add_unusual(value.picoseconds(), times);
       return;
     }
     count_ += times;
-    sum_ += Int128{static_cast<std::int64_t>(narrow)} * times;
-    include(picoseconds, picoseconds);
-    buckets_[bucket_of(narrow)] += times;
+    sum_ += Int128{narrow} * times;
+    include(narrow, narrow);
+    buckets_[bucket_of(narrow, shift_of(narrow))] += times;
   }
   // The first n terms of a series, each so many times. Preconditions: n > 0, times > 0.
-  void add(const DurationSeries& series, std::int64_t n, std::int64_t times);
+  void add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+    const std::int64_t first = series.first();
+    const std::int64_t last = series.term(n - 1);
+    if (n > DurationSeries::few || last >= DurationSeries::longest_term ||
+        is_unusual(first, times)) {
+      add_unusual(series, n, times);
+      return;
+    }
+    count_ += n * times;
+    sum_ += Int128{series.sum_of_few(n)} * times;
+    include(first, last);
+    const int shift = shift_of(first);
+    if (first >> shift == last >> shift) {
+      buckets_[bucket_of(first, shift)] += n * times;
+    } else {
+      add_to_histogram(series, n, times);
+    }
+  }
 
   [[nodiscard]] std::int64_t count() const { return count_; }
   // Nothing when there are no values. The mean is to the nearest picosecond.
@@ -68,22 +85,31 @@ class Distribution {
   static constexpr int kept_bits = 10;
   static constexpr std::int64_t half = std::int64_t{1} << (kept_bits - 1);
 
-  static int shift_of(std::uint64_t value) {
-    return std::max(0, 64 - kept_bits - __builtin_clzll(value | 1));
+  // Precondition: value >= 2 * half. Those below have buckets of their own, with shift 0.
+  static int shift_of(std::int64_t value) {
+    return 64 - kept_bits - __builtin_clzll(static_cast<std::uint64_t>(value));
   }
-  static std::size_t bucket_of(std::uint64_t value) {
-    const int shift = shift_of(value);
-    return static_cast<std::size_t>(shift * half + static_cast<std::int64_t>(value >> shift));
+  static std::size_t bucket_of(std::int64_t value, int shift) {
+    return static_cast<std::size_t>(shift * half + (value >> shift));
+  }
+  static std::size_t bucket_of(std::int64_t value) {
+    return bucket_of(value, value < 2 * half ? 0 : shift_of(value));
   }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
-  void include(Int128 least, Int128 most) {
+  [[nodiscard]] Int128 least() const { return min_ <= max_ ? Int128{min_} : wide_min_; }
+  [[nodiscard]] Int128 greatest() const { return std::max(wide_max_, Int128{max_}); }
+  void include(std::int64_t least, std::int64_t most) {
     min_ = std::min(min_, least);
     max_ = std::max(max_, most);
   }
 
-  // Where it is not one more of many values that 64 bits hold.
+  // Not more of many values that 64 bits hold, and that are not tiny.
+  [[nodiscard]] bool is_unusual(std::int64_t least, std::int64_t times) const {
+    return buckets_.empty() || least < 2 * half || times <= 0;
+  }
   void add_unusual(Int128 picoseconds, std::int64_t times);
+  void add_unusual(const DurationSeries& series, std::int64_t n, std::int64_t times);
   void add_pair(std::int64_t value, std::int64_t times);
   void sort_and_merge();
   void change_to_histogram();
@@ -96,8 +122,11 @@ class Distribution {
   std::vector<std::int64_t> buckets_;
   std::int64_t count_ = 0;
   Int128 sum_ = 0;
-  Int128 min_ = Duration::max().picoseconds();
-  Int128 max_ = 0;
+  // Of the values that 64 bits hold, min_ > max_ where there are none; and of the others.
+  std::int64_t min_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_ = 0;
+  Int128 wide_min_ = Duration::max().picoseconds();
+  Int128 wide_max_ = 0;
 };
 
 // A mean alone.

@@ -1,7 +1,6 @@
 // The cells of one row of a CSV file, written one after the other right into its buffer.
 #pragma once
 
-#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -56,8 +55,11 @@ class RowText {
   }
   // Precondition: no longer than a number.
   void word(std::string_view value) {
-    std::memcpy(end_, value.data(), value.size());
-    end_with(end_ + value.size());
+    char* end = end_;
+    for (const char letter : value) {
+      *end++ = letter;
+    }
+    end_with(end);
   }
   void empty() { end_with(end_); }
 

@@ -4,6 +4,8 @@
 
 #include "sim/metrics/free_run_series.hpp"
 #include "sim/metrics/generation_rows.hpp"
+#include "sim/metrics/iteration_rows.hpp"
+#include "sim/metrics/joint_peak.hpp"
 #include "sim/metrics/memory_series.hpp"
 #include "sim/metrics/perfetto_trace.hpp"
 #include "sim/metrics/request_rows.hpp"
@@ -38,6 +40,10 @@ struct RunRecorder::State {
   State(const Scenario& run, const OutputFolder* place)
       : scenario(run), folder(place), requests(run.slo), usage(batch_limit(run.engine.policy)) {}
 
+  // Engines whose spans overlap in time; none where each record begins when all others do.
+  [[nodiscard]] std::int64_t overlapping_engines() const {
+    return node.engines > 1 && node.why_step_by_step.empty() ? node.engines : 0;
+  }
   void open_files();
   void close_files();
   void write_series();
@@ -48,6 +54,7 @@ struct RunRecorder::State {
   RequestTotals requests;
   StepTotals steps;
   UsageTotals usage;
+  std::optional<JointPeak> joint_peak;  // where spans overlap
   NodeRecord node;
   RunEnd end;
 
@@ -80,7 +87,7 @@ void RunRecorder::State::open_files() {
     request_kv_rows.emplace(folder->staging());
   }
   if (output.iterations) {
-    iteration_rows.emplace(folder->staging());
+    iteration_rows.emplace(folder->staging(), overlapping_engines());
   }
   if (output.steps) {
     step_rows.emplace(folder->staging(),
@@ -154,6 +161,9 @@ RunRecorder::~RunRecorder() = default;
 
 void RunRecorder::on_start(const NodeRecord& record) {
   state_->node = record;
+  if (state_->overlapping_engines() > 0) {
+    state_->joint_peak.emplace(record.engines);
+  }
   state_->open_files();
 }
 
@@ -181,6 +191,12 @@ void RunRecorder::on_usage(const UsageRecord& record) {
   TESSERA_INVARIANT(record.ledger.kv.largest_free <= record.ledger.kv.free(),
                     "the longest free run is free");
   state_->usage.add(record);
+  if (state_->joint_peak) {
+    state_->joint_peak->add(record);
+  }
+  if (state_->iteration_rows) {
+    state_->iteration_rows->know_until(record.engine, record.time);
+  }
   if (state_->memory) {
     state_->memory->add(record);
   }
@@ -202,6 +218,9 @@ void RunRecorder::on_span(const SpanRecord& span) {
                     "no class of the ledger is negative");
   state_->steps.add(span);
   state_->usage.add(span);
+  if (state_->joint_peak) {
+    state_->joint_peak->add(span);
+  }
   if (state_->memory) {
     state_->memory->add(span);
   }
@@ -214,14 +233,12 @@ void RunRecorder::on_span(const SpanRecord& span) {
 }
 
 // steps.csv, request_kv.csv and trace.json name the sequences of every step, free_runs.csv the
-// runs. Spans of several engines overlap, but rows, and peaks of all engines together, need their
-// steps in order of time.
+// runs.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
   const bool names_sequences =
       output.steps || output.request_kv || output.trace || output.free_runs;
-  return !output.generation && state_->scenario.engine.parallel.replicas == 1 &&
-         (state_->folder == nullptr || !names_sequences);
+  return !output.generation && (state_->folder == nullptr || !names_sequences);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
@@ -267,10 +284,18 @@ void RunRecorder::on_end(const RunEnd& end) {
                     "arrived = finished + rejected + cancelled + timed out + unfinished");
   TESSERA_INVARIANT(state.steps.iterations() == end.iterations, "every step is recorded");
   state.usage.finish(end.time);
+  if (state.joint_peak) {
+    state.joint_peak->finish();
+  }
   state.close_files();
   state.write_series();
-  Measured measured{state.node,  state.end,   state.requests,
-                    state.steps, state.usage, state.scenario.slo.has_value()};
+  Measured measured{state.node,
+                    state.end,
+                    state.requests,
+                    state.steps,
+                    state.usage,
+                    state.joint_peak ? state.joint_peak->peak() : state.usage.peak_reserved(),
+                    state.scenario.slo.has_value()};
   state.summary = make_summary(measured);
   state.json = make_summary_json(measured, state.summary, state.scenario.name);
 }

@@ -1,14 +1,10 @@
 #include "sim/metrics/step_rows.hpp"
 
-#include "sim/metrics/row_text.hpp"
 #include "tessera/core/decimal.hpp"
 
 namespace tessera {
 namespace {
 
-constexpr std::string_view iteration_columns =
-    "iteration,engine,start_s,end_s,batch_size,prefill_tokens,decode_tokens,context_tokens,"
-    "num_running,num_waiting,num_preempted,free_blocks,compute_ms,memory_ms,overhead_ms,link_ms";
 constexpr std::string_view step_columns =
     "step,clock_start_s,clock_end_s,num_running_before,num_waiting_before,scheduled,preempted,"
     "finished,free_blocks_after,total_blocks,cached_hit_tokens,num_swapped_before,admitted,"
@@ -103,109 +99,7 @@ Tokens hit_tokens(const std::vector<CacheHit>& hits) {
   return sum;
 }
 
-std::int64_t batch_size(const Step& step) {
-  std::int64_t size = 0;
-  for (const StepEntry& entry : step.entries) {
-    size += entry.withdrawn ? 0 : 1;
-  }
-  return size;
-}
-
-// What a row of iterations.csv tells.
-struct Iteration {
-  std::int64_t number = 0;
-  EngineId engine{};
-  SimTime start;
-  SimTime end;
-  StepTime time;
-  std::int64_t batch_size = 0;
-  std::int64_t prefill_tokens = 0;
-  std::int64_t decode_tokens = 0;
-  std::int64_t context_tokens = 0;
-  QueueSizes queues;  // as its decisions left them
-  std::int64_t num_preempted = 0;
-  std::optional<Blocks> free_blocks;
-};
-
-QueueSizes queues_after(const QueueSizes& before, const Step& step) {
-  const auto admitted = static_cast<std::int64_t>(step.admitted.size());
-  const auto preempted = static_cast<std::int64_t>(step.preempted.size());
-  const auto swapped_in = static_cast<std::int64_t>(step.swapped_in.size());
-  const auto swapped_out = static_cast<std::int64_t>(step.swapped_out.size());
-  return {.running = before.running + admitted + swapped_in - preempted,
-          .waiting = before.waiting - admitted + preempted - swapped_out};
-}
-
-void write_iteration(RowWriter& file, const Iteration& iteration) {
-  RowText row(file);
-  row.count(iteration.number);
-  row.count(number_of(iteration.engine));
-  row.instant(iteration.start);
-  row.instant(iteration.end);
-  row.count(iteration.batch_size);
-  row.count(iteration.prefill_tokens);
-  row.count(iteration.decode_tokens);
-  row.count(iteration.context_tokens);
-  row.count(iteration.queues.running);
-  row.count(iteration.queues.waiting);
-  row.count(iteration.num_preempted);
-  row.blocks(iteration.free_blocks);
-  row.latency(iteration.time.compute);
-  row.latency(iteration.time.memory);
-  row.latency(iteration.time.overhead);
-  row.latency(iteration.time.link);
-  row.end();
-  file.flush_if_full();
-}
-
 }  // namespace
-
-IterationRows::IterationRows(const std::filesystem::path& folder)
-    : file_(folder / "iterations.csv", iteration_columns) {}
-
-void IterationRows::add(const StepRecord& record) {
-  const StepShape& shape = record.shape;
-  write_iteration(file_, {.number = record.iteration,
-                          .engine = record.engine,
-                          .start = record.start,
-                          .end = record.end,
-                          .time = record.time,
-                          .batch_size = batch_size(*record.step),
-                          .prefill_tokens = shape.prefill_tokens.count(),
-                          .decode_tokens = shape.decode_sequences,
-                          .context_tokens = (shape.prefill_context + shape.decode_context).count(),
-                          .queues = queues_after(record.before, *record.step),
-                          .num_preempted = static_cast<std::int64_t>(record.step->preempted.size()),
-                          .free_blocks = record.free_blocks_after_schedule});
-}
-
-void IterationRows::add(const SpanRecord& span) {
-  const StepShape& shape = span.shape;
-  Iteration row{.number = span.first_iteration,
-                .engine = span.engine,
-                .start = span.start,
-                .end = span.start,
-                .time = span.time_of(0),
-                .batch_size = shape.prefill_sequences + shape.decode_sequences,
-                .prefill_tokens = shape.prefill_tokens.count(),
-                .decode_tokens = shape.decode_sequences,
-                .context_tokens = (shape.prefill_context + shape.decode_context).count(),
-                .queues = span.queues,
-                .num_preempted = span.num_preempted,
-                .free_blocks = span.free_blocks};
-  const StepTime longer = span.longer();
-  for (std::int64_t step = 0; step < span.num_steps; ++step) {
-    row.start = row.end;
-    row.end = row.start + row.time.total();
-    write_iteration(file_, row);
-    ++row.number;
-    row.time += longer;
-    row.context_tokens += shape.decode_sequences;
-    if (row.free_blocks && step + 1 < span.num_steps) {
-      *row.free_blocks -= Blocks{span.taken_by(step + 1)};
-    }
-  }
-}
 
 StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_column)
     : file_(folder / "steps.csv", step_header(engine_column)), engine_column_(engine_column) {}

@@ -1,4 +1,4 @@
-// iterations.csv and steps.csv: a row a step.
+// steps.csv: a row a step.
 #pragma once
 
 #include <filesystem>
@@ -8,20 +8,6 @@
 #include "tessera/metrics/output_folder.hpp"
 
 namespace tessera {
-
-// How large each step was, and where its time went. num_running and num_waiting are those while it
-// ran: after its admissions and preemptions; free_blocks likewise.
-class IterationRows {
- public:
-  explicit IterationRows(const std::filesystem::path& folder);
-  void add(const StepRecord& record);
-  // A row for every step of the span.
-  void add(const SpanRecord& span);
-  void close() { file_.close(); }
-
- private:
-  RowWriter file_;
-};
 
 enum class EngineColumn { absent, last };
 

@@ -8,13 +8,6 @@
 
 namespace tessera {
 
-namespace {
-
-constexpr std::array<Duration StepTime::*, 4> parts_of_time{&StepTime::compute, &StepTime::memory,
-                                                            &StepTime::overhead, &StepTime::link};
-
-}  // namespace
-
 StepTokens StepTotals::add(const StepRecord& record) {
   TESSERA_INVARIANT(record.scheduled <= record.start, "a step is scheduled before it starts");
   check_order(record.engine, record.start, record.end);
@@ -47,34 +40,6 @@ StepTokens StepTotals::add(const StepRecord& record) {
     }
   }
   return tokens;
-}
-
-void StepTotals::add(const SpanRecord& span) {
-  check_order(span.engine, span.start, span.end);
-  const std::int64_t n = span.num_steps;
-  const std::int64_t context =
-      span.priced_context * n + span.shape.decode_sequences * (n * (n - 1) / 2);
-  iterations_ += n;
-  if (span.context_price != priced_by_) {
-    settle_context(span.context_price);
-  }
-  context_ += context;
-  for (const auto part : parts_of_time) {
-    // 64 bits hold the times of a span's steps.
-    const auto each = static_cast<std::int64_t>((span.common->*part).picoseconds());
-    time_.*part += Duration::picoseconds(Int128{each} * n);
-  }
-  busy_ += span.end - span.start;
-  preemptions_ += span.num_preempted;
-  recomputed_ += span.recomputed_tokens;
-  if (span.repeated != nullptr) {
-    add_entries(span);
-  } else if (span.continuing > 0) {
-    itl.add(span.durations, n, span.continuing);
-  }
-  for (const Duration gap : span.longer_gaps) {
-    itl.add(gap);
-  }
 }
 
 // As the steps of the span would have been counted, one by one.
@@ -111,7 +76,7 @@ void StepTotals::add_entries(const SpanRecord& span) {
 
 StepTime StepTotals::time() const {
   StepTime sum = time_;
-  for (const auto part : parts_of_time) {
+  for (const auto part : step_time_parts) {
     sum.*part += Duration::picoseconds((context_price_.*part).picoseconds() * context_);
   }
   return sum;
@@ -125,15 +90,10 @@ void StepTotals::settle_context(const StepTime* price) {
   priced_by_ = price;
 }
 
-void StepTotals::check_order(EngineId engine, SimTime start, SimTime end) {
+SimTime& StepTotals::first_end_of(EngineId engine) {
   const auto index = static_cast<std::size_t>(number_of(engine));
-  if (index >= last_end_.size()) [[unlikely]] {
-    last_end_.resize(index + 1);
-  }
-  SimTime& last_end = last_end_[index];
-  TESSERA_INVARIANT(start <= end && end >= last_end,
-                    "the steps of an engine start and end in their order");
-  last_end = end;
+  last_end_.resize(std::max(last_end_.size(), index + 1));
+  return last_end_[index];
 }
 
 // Slots are used again once their sequence has ended, which its request's number tells.

@@ -2,13 +2,18 @@
 // that preemption made them do again.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "sim/metrics/distribution.hpp"
+#include "tessera/core/contract.hpp"
 #include "tessera/engine/recorder.hpp"
 
 namespace tessera {
+
+inline constexpr std::array<Duration StepTime::*, 4> step_time_parts{
+    &StepTime::compute, &StepTime::memory, &StepTime::overhead, &StepTime::link};
 
 // Tokens that a step brought.
 struct StepTokens {
@@ -20,6 +25,7 @@ class StepTotals {
  public:
   // Checks what must hold of a step's record, and counts it.
   StepTokens add(const StepRecord& record);
+  // Inline, as all that is done for each of the spans of a run.
   void add(const SpanRecord& span);
 
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
@@ -42,7 +48,14 @@ class StepTotals {
   };
 
   void add_entries(const SpanRecord& span);
-  void check_order(EngineId engine, SimTime start, SimTime end);
+  void check_order(EngineId engine, SimTime start, SimTime end) {
+    const auto index = static_cast<std::size_t>(number_of(engine));
+    SimTime& last_end = index < last_end_.size() ? last_end_[index] : first_end_of(engine);
+    TESSERA_INVARIANT(start <= end && end >= last_end,
+                      "the steps of an engine start and end in their order");
+    last_end = end;
+  }
+  SimTime& first_end_of(EngineId engine);
   void settle_context(const StepTime* price);
   Slot& slot_of(EngineId engine, const Sequence& sequence);
   void count_recomputed(Slot& slot, const StepEntry& entry);
@@ -58,5 +71,31 @@ class StepTotals {
   std::int64_t preemptions_ = 0;
   std::int64_t recomputed_ = 0;
 };
+
+inline void StepTotals::add(const SpanRecord& span) {
+  check_order(span.engine, span.start, span.end);
+  const std::int64_t n = span.num_steps;
+  iterations_ += n;
+  if (span.context_price != priced_by_) {
+    settle_context(span.context_price);
+  }
+  context_ += span.priced_context * n + span.shape.decode_sequences * DurationSeries::pairs(n);
+  for (const auto part : step_time_parts) {
+    // 64 bits hold the times of a span's steps.
+    const auto each = static_cast<std::int64_t>((span.common->*part).picoseconds());
+    time_.*part += Duration::picoseconds(Int128{each} * n);
+  }
+  busy_ += span.end - span.start;
+  preemptions_ += span.num_preempted;
+  recomputed_ += span.recomputed_tokens;
+  if (span.repeated != nullptr) {
+    add_entries(span);
+  } else if (span.continuing > 0) {
+    itl.add(span.durations, n, span.continuing);
+  }
+  for (const Duration gap : span.longer_gaps) {
+    itl.add(gap);
+  }
+}
 
 }  // namespace tessera

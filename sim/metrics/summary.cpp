@@ -135,7 +135,7 @@ void add_memory(Cells& cells, const Measured& measured) {
   cells.count("kv_capacity_tokens", node.kv_capacity.count() * node.engines);
   cells.mean_bytes("kv_reserved_mean_bytes", usage.reserved(), time);
   cells.mean_bytes("kv_wasted_mean_bytes", usage.wasted(), time);
-  cells.count("kv_reserved_peak_bytes", usage.peak_reserved().count());
+  cells.count("kv_reserved_peak_bytes", measured.peak_reserved.count());
   cells.text("kv_waste_of_reserved", ratio_text(usage.wasted(), held));
   cells.text("kv_waste_of_pool", ratio_text(usage.wasted(), usage.pool()));
   cells.text("kv_live_of_pool",

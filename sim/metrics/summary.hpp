@@ -17,6 +17,7 @@ struct Measured {
   RequestTotals& requests;
   StepTotals& steps;
   const UsageTotals& usage;
+  Bytes peak_reserved{0};  // of all devices together, at one moment
   bool has_slo = false;
 };
 

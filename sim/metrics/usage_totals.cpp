@@ -6,16 +6,6 @@
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
-namespace {
-
-Limit limit_of(const QueueSizes& queues, std::int64_t max_num_seqs) {
-  if (queues.waiting + queues.swapped == 0) {
-    return queues.running == 0 ? Limit::idle : Limit::arrivals;
-  }
-  return queues.running >= max_num_seqs ? Limit::batch_limit : Limit::admission;
-}
-
-}  // namespace
 
 void UsageTotals::add(const UsageRecord& record) {
   Device& device = device_at(record.engine, record.device, record.time);
@@ -23,40 +13,6 @@ void UsageTotals::add(const UsageRecord& record) {
   change_reserved(device, record.ledger.kv.reserved());
   device.ledger = record.ledger;
   device.queues = record.queues;
-}
-
-// What it leaves is told by the record that follows at its end.
-void UsageTotals::add(const SpanRecord& span) {
-  Device& device = device_of(span);
-  max_running_ = std::max(max_running_, span.queues.running);
-  change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
-  const auto time = static_cast<std::int64_t>((span.end - span.start).picoseconds());
-  InSpans& sums = device.in_spans;
-  if (span.own_ledger) {
-    accumulate(*span.idle, time);
-  } else {
-    if (sums.time == 0) {
-      sums.idle = *span.idle;
-    }
-    sums.time += time;
-  }
-  sums.workspace += Int128{time} * span.workspace_used.count();
-  sums.live += Int128{time} * span.live.count();
-  sums.reserved += Int128{time} * span.reserved.count();
-  sums.never += Int128{time} * span.never.count();
-  if (span.unguarded > Bytes{0}) {
-    sums.unguarded += Int128{time} * span.unguarded.count();
-  }
-  if (span.num_steps > 1) {
-    sums.live += span.step_moment * span.live_growth.count();
-    sums.reserved += span.taken_moment * span.block.count();
-    sums.never += span.never_moment;
-    sums.pad += span.step_moment * span.pad_growth.count();
-  }
-  if (span.device == 0) {
-    accumulate_queues(span.queues, time);
-  }
-  device.since = span.end;
 }
 
 void UsageTotals::finish(SimTime end) {
@@ -68,16 +24,6 @@ void UsageTotals::finish(SimTime end) {
 
 Int128 UsageTotals::engine_time() const {
   return std::accumulate(limits_.begin(), limits_.end(), Int128{0});
-}
-
-UsageTotals::Device& UsageTotals::device_of(const SpanRecord& span) {
-  if (!current_.empty()) {
-    Device& first = current_.front();
-    if (first.since == span.start && first.engine == span.engine && first.device == span.device) {
-      return first;
-    }
-  }
-  return device_at(span.engine, span.device, span.start);
 }
 
 // Accounts for what the device has held up to `time`.
@@ -105,12 +51,6 @@ void UsageTotals::accumulate(Device& device, SimTime time) {
     accumulate_queues(device.queues, passed);
   }
   device.since = time;
-}
-
-void UsageTotals::change_reserved(Device& device, Bytes reserved) {
-  reserved_now_ += reserved - device.reserved;
-  device.reserved = reserved;
-  peak_reserved_ = std::max(peak_reserved_, reserved_now_);
 }
 
 void UsageTotals::accumulate(const DeviceLedger& ledger, Int128 time) {
@@ -142,12 +82,6 @@ void UsageTotals::accumulate_spans(const InSpans& sums) {
   wasted_ += sums.reserved - sums.live;
   free_ += sums.unguarded - sums.reserved;
   largest_free_ += sums.unguarded - sums.reserved;
-}
-
-void UsageTotals::accumulate_queues(const QueueSizes& queues, Int128 time) {
-  running_ += time * queues.running;
-  waiting_ += time * (queues.waiting + queues.swapped);
-  limits_[static_cast<std::size_t>(limit_of(queues, max_num_seqs_))] += time;
 }
 
 std::size_t class_index(std::string_view name) {

@@ -1,4 +1,9 @@
-// FastServe's skip-join multi-level feedback queue.
+// FastServe's skip-join multi-level feedback queue (Wu et al., 2023).
+//
+// FastServe preempts between iterations, each of which is a whole prefill or a token, and what it
+// preempts keeps its KV in host memory. Here prompts may be computed in chunks, and what is
+// preempted is computed again. So a sequence gives way only once it has sampled a token since its
+// admission: were it sent away before, all could take turns and none would ever come to its end.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -74,14 +79,21 @@ class FeedbackQueue final : public WaitingQueue {
     }
   }
 
-  void admitted(const Sequence& sequence) override { jobs_[sequence.kv.id].runs_since = now_; }
+  void admitted(const Sequence& sequence) override {
+    Job& job = jobs_[sequence.kv.id];
+    job.runs_since = now_;
+    job.generated_before = sequence.generated;
+  }
   void left(Sequence& sequence) override { jobs_.erase(sequence.kv.id); }
 
-  // Until somebody has used up a quantum, or the starved are looked for.
+  // Until somebody has used up a quantum, may give way at last, or the starved are looked for.
   [[nodiscard]] Repeats repeats(const std::vector<Sequence*>& running) const override {
     Repeats repeats{.steps = steps_between_checks - 1 - steps_ % steps_between_checks};
     for (const Sequence* sequence : running) {
       const Job& job = jobs_.at(sequence->kv.id);
+      if (!has_sampled(*sequence)) {
+        repeats.steps = 0;
+      }
       if (job.level < lowest_level) {
         const SimTime since = std::max(now_, job.runs_since);
         repeats.until = std::min(repeats.until, since + (quantum_of(job.level) - job.used));
@@ -96,7 +108,7 @@ class FeedbackQueue final : public WaitingQueue {
 
   [[nodiscard]] bool displaces() const override { return true; }
   [[nodiscard]] bool gives_way(const Sequence& running) const override {
-    return first_level()->first < level_of(running);
+    return has_sampled(running) && first_level()->first < level_of(running);
   }
 
  private:
@@ -105,6 +117,7 @@ class FeedbackQueue final : public WaitingQueue {
     Duration used;  // of the level's quantum
     SimTime waits_since;
     SimTime runs_since;
+    Tokens generated_before{0};  // its last admission
   };
   using Levels = std::map<int, std::deque<Sequence*>>;
 
@@ -114,6 +127,10 @@ class FeedbackQueue final : public WaitingQueue {
   }
   [[nodiscard]] int level_of(const Sequence& sequence) const {
     return jobs_.at(sequence.kv.id).level;
+  }
+  // Since it was admitted.
+  [[nodiscard]] bool has_sampled(const Sequence& sequence) const {
+    return sequence.generated > jobs_.at(sequence.kv.id).generated_before;
   }
   // Precondition: somebody waits.
   [[nodiscard]] Levels::const_iterator first_level() const {

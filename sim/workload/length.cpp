@@ -23,7 +23,7 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 
 // To the nearest whole number. What is far beyond every length stays beyond it, and representable.
 std::int64_t rounded(double length) {
-  return static_cast<std::int64_t>(std::nearbyint(std::min(length, 1e18)));
+  return std::llrint(std::min(length, 1e18));
 }
 
 double parse_length(std::string_view text, const std::string& column, const Place& place) {

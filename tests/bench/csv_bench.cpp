@@ -5,7 +5,7 @@
 
 #include "sim/metrics/distribution.hpp"
 #include "sim/metrics/request_rows.hpp"
-#include "sim/metrics/step_rows.hpp"
+#include "sim/metrics/iteration_rows.hpp"
 #include "sim/metrics/step_totals.hpp"
 #include "sim/metrics/usage_totals.hpp"
 #include "tessera/core/random.hpp"
@@ -96,7 +96,7 @@ BENCHMARK(step_rows)->Arg(1)->Arg(32);
 
 void iteration_rows(benchmark::State& state) {
   const TemporaryFolder room;
-  IterationRows rows(room.path());
+  IterationRows rows(room.path(), 0);
   DecodeStep step(state.range(0));
   for (auto _ : state) {
     rows.add(step.next());

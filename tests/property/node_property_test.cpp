@@ -153,7 +153,8 @@ class Ends final : public Recorder {
 
 TEST(Node, ReplicasInSpansEndAllRequestsAsStepByStep) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    for (const Router router : {Router::round_robin, Router::random}) {
+    for (std::size_t i = 0; i < EnumNames<Router>::names.size(); ++i) {
+      const auto router = static_cast<Router>(i);
       Scenario scenario = small_scenario(20 + static_cast<std::int64_t>(seed % 40));
       scenario.engine.parallel.replicas = 2 + static_cast<std::int64_t>(seed % 3);
       scenario.engine.parallel.router = router;
@@ -170,7 +171,7 @@ TEST(Node, ReplicasInSpansEndAllRequestsAsStepByStep) {
       const auto single_steps = ends(Advance::step);
       const auto spans = ends(Advance::span);
       EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "");
-      EXPECT_EQ(spans, single_steps) << "seed " << seed;
+      EXPECT_EQ(spans, single_steps) << name_of(router) << " seed " << seed;
       EXPECT_EQ(spans.size(), requests.size());
     }
   }

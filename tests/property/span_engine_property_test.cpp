@@ -105,6 +105,7 @@ std::string pair_of(const Scenario& scenario) {
 
 TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
   std::map<std::string, std::int64_t> with_spans;  // scenarios
+  std::map<std::string, std::int64_t> of_nodes;    // with spans and several engines, by router
   const std::uint64_t all = scenarios(TESSERA_SPAN_SCENARIOS);
   for (const Family& family : families) {
     std::int64_t in_spans = 0;
@@ -117,8 +118,16 @@ TEST(SpanEngine, GivesEveryRequestTheFateOfOneStepAtATime) {
       EXPECT_EQ(steps.spans(), 0);
       in_spans += spans.spans() > 0 ? 1 : 0;
       with_spans[pair_of(scenario)] += spans.spans() > 0 ? 1 : 0;
+      const ParallelSpec& parallel = scenario.engine.parallel;
+      if (parallel.replicas > 1 && spans.spans() > 0) {
+        ++of_nodes[std::string(family.name) + " behind " + std::string(name_of(parallel.router))];
+      }
     }
     EXPECT_GT(in_spans, static_cast<std::int64_t>(all) / 2) << family.name;
+  }
+  EXPECT_EQ(of_nodes.size(), 12U);  // two families, six routers
+  for (const auto& [node, number] : of_nodes) {
+    EXPECT_GT(number, static_cast<std::int64_t>(all) / 100) << node;
   }
   for (const auto& [pair, number] : with_spans) {
     const bool changes_every_step =

@@ -261,6 +261,15 @@ inline void finish(Dice& dice, Scenario& scenario) {
   scenario.output.timeseries = SeriesSpec{Duration::milliseconds(dice.between(1, 700))};
 }
 
+// Now and then a node of several engines.
+inline void choose_node(Dice& dice, Scenario& scenario) {
+  if (dice.one_in(3)) {
+    scenario.hardware.count = dice.between(2, 4);
+    scenario.engine.parallel.replicas = scenario.hardware.count;
+    scenario.engine.parallel.router = static_cast<Router>(dice.between(0, 5));
+  }
+}
+
 // What the span engine is for, now and then with something that it leaves to others.
 inline Scenario random_span_scenario(std::uint64_t seed) {
   Dice dice(seed);
@@ -268,6 +277,7 @@ inline Scenario random_span_scenario(std::uint64_t seed) {
   scenario.engine.policy = random_vllm_v1(dice, *scenario.engine.max_model_len);
   scenario.engine.kv_cache = random_paged(dice);
   finish(dice, scenario);
+  choose_node(dice, scenario);
   return scenario;
 }
 
@@ -297,6 +307,7 @@ inline Scenario random_scenario(std::uint64_t seed) {
       scenario.workload.arrivals = PoissonArrivals{.rate = Rate{2.0}};
       scenario.workload.sampling.reset();
     }
+    choose_node(dice, scenario);
     return scenario;
   }
 }

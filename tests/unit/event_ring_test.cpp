@@ -35,7 +35,7 @@ TEST(EventRing, FindsWhoIsNext) {
     ASSERT_LE(found, first);
     now += found;
     std::vector<std::uint32_t> taken;
-    ring.take(now, taken);
+    ring.take(now, [&](std::uint32_t due) { taken.push_back(due); });
     std::sort(taken.begin(), taken.end());
     std::vector<std::uint32_t> due;
     for (const std::uint32_t one : taken) {

@@ -2,6 +2,8 @@
 // takes 10 ms and 100 us a token; contexts are free.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "tests/support/scenarios.hpp"
 #include "tests/support/step_log.hpp"
 
@@ -129,6 +131,28 @@ TEST(Orders, WhoHasUsedUpAQuantumGivesWay) {
   EXPECT_EQ(ends(one_at_a_time(Order::mlfq), requests), "1 0");
   EXPECT_EQ(log.lines.at(4), "1:10:p preempt 0");
   EXPECT_EQ(log.lines.at(6), "0:14:p");
+}
+
+// Forty prompts of 75 steps each, of which none would be through before it has used up its quanta,
+// and of which all are promoted again before the last of them has had its turn.
+TEST(Orders, WhoIsSentAwayHasComeFurther) {
+  Scenario scenario = one_at_a_time(Order::mlfq);
+  std::get<VllmV1Spec>(scenario.engine.policy).max_num_batched_tokens = Tokens{2};
+  std::vector<Request> requests;
+  for (std::int64_t id = 0; id < 40; ++id) {
+    requests.push_back(now(id, 150, 3));
+  }
+  struct Watch final : Recorder {
+    void on_step(const StepRecord& record) override {
+      if (record.iteration > 50'000) {
+        throw std::runtime_error("they take turns for ever");
+      }
+    }
+    void on_request_end(const RequestRecord&) override { ++ended; }
+    std::size_t ended = 0;
+  } watch;
+  ASSERT_NO_THROW(run_listed(scenario, requests, watch));
+  EXPECT_EQ(watch.ended, requests.size());
 }
 
 TEST(Orders, AreRefusedWhereTheEngineKnowsThemNot) {

@@ -134,6 +134,29 @@ TEST(CudaGraphs, WithoutRoomBesideTheShareAreRefusedWithTheirBytes) {
             "no problem");
 }
 
+TEST(WorkspaceOfSteps, IsThatOfEveryStep) {
+  StepWorkspace copied = hugging_face;
+  copied.attention_scratch = 1'000_bytes;
+  for (const StepWorkspace& workspace : {StepWorkspace{}, hugging_face, copied}) {
+    for (const char* name : {"gpt2", "llama-2-7b", "bert-base"}) {
+      const ModelSpec model = model_preset(name);
+      for (const std::int64_t tensor : {1, 2}) {
+        const PrecisionSpec precision;
+        const Shard shard{.degrees = {.tensor = tensor}};
+        const WorkspaceOfSteps steps(model, precision, shard, workspace);
+        for (const std::int64_t tokens : {0, 1, 7, 100, 2'048}) {
+          for (const std::int64_t sequences : {0, 1, 5, 64, 256}) {
+            EXPECT_EQ(
+                steps.bytes(Tokens{tokens}, sequences),
+                workspace_bytes(model, precision, Tokens{tokens}, sequences, shard, workspace))
+                << name << ", " << tokens << " tokens of " << sequences << " sequences";
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Ledger, EveryEngineBooksItsOwnWorkspaceAndGraphs) {
   const auto run = [](const std::string& engine) {
     const Scenario scenario = loaded("model: gpt2\nengine: {" + engine + "}\n");

@@ -24,29 +24,31 @@ class DurationSeries {
 
   // Σ of the first n terms, in picoseconds. Precondition of all: 0 <= n < 2^31.
   [[nodiscard]] Int128 sum(std::int64_t n) const {
-    return Int128{first_} * n + Int128{growth_} * (n * (n - 1) / 2);
+    return Int128{first_} * n + Int128{growth_} * pairs(n);
   }
   // The same. Precondition: n <= few.
   [[nodiscard]] std::int64_t sum_of_few(std::int64_t n) const {
-    return first_ * n + growth_ * (n * (n - 1) / 2);
+    return first_ * n + growth_ * pairs(n);
   }
   // Σ j · term(j) over j = 0 … n − 1.
   [[nodiscard]] Int128 moment(std::int64_t n) const {
-    return Int128{first_} * (n * (n - 1) / 2) +
-           Int128{growth_} * (Int128{n - 1} * n * (2 * n - 1) / 6);
+    return Int128{first_} * pairs(n) + Int128{growth_} * (Int128{n - 1} * n * (2 * n - 1) / 6);
   }
   // The same. Precondition: n <= few.
   [[nodiscard]] Int128 moment_of_few(std::int64_t n) const {
-    const auto pairs = static_cast<std::uint64_t>(n * (n - 1)) / 2;
-    const auto squares = pairs * static_cast<std::uint64_t>(2 * n - 1) / 3;
-    return Int128{first_} * static_cast<std::int64_t>(pairs) +
-           Int128{growth_} * static_cast<std::int64_t>(squares);
+    const auto squares = static_cast<std::uint64_t>(pairs(n) * (2 * n - 1)) / 3;
+    return Int128{first_} * pairs(n) + Int128{growth_} * static_cast<std::int64_t>(squares);
   }
   // Σ sum(j) over the n indices j = from, from + stride, …
   [[nodiscard]] Int128 sum_of_sums(std::int64_t from, std::int64_t stride, std::int64_t n) const;
   // The fewest terms that together last for `length`, or `limit` where that takes more.
   // Preconditions: length > 0, limit > 0, sum(limit) > 0.
   [[nodiscard]] std::int64_t terms_to_last(Duration length, std::int64_t limit) const;
+
+  // 0 + 1 + … + (n − 1). Precondition: 0 <= n < 2^31.
+  [[nodiscard]] static std::int64_t pairs(std::int64_t n) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(n * (n - 1)) / 2);
+  }
 
   [[nodiscard]] std::int64_t term(std::int64_t j) const { return first_ + growth_ * j; }
   [[nodiscard]] std::int64_t first() const { return first_; }

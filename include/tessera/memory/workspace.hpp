@@ -1,6 +1,7 @@
 // Workspace: the device memory of a forward pass that is neither weights nor KV cache.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -42,5 +43,30 @@ struct StepWorkspace {
 [[nodiscard]] Bytes workspace_bytes(const ModelSpec& model, const PrecisionSpec& precision,
                                     Tokens tokens, std::int64_t sequences, const Shard& shard = {},
                                     const StepWorkspace& workspace = {});
+
+// The same for the many steps of one device. In the serving form it is what is held throughout, and
+// a price a token or a price a sequence, whichever is more: these are worked out once.
+class WorkspaceOfSteps {
+ public:
+  // What it is given outlives it.
+  WorkspaceOfSteps(const ModelSpec& model, const PrecisionSpec& precision, const Shard& shard,
+                   const StepWorkspace& workspace);
+
+  // workspace_bytes() of such a step. Precondition: tokens >= 0, sequences >= 0.
+  [[nodiscard]] Bytes bytes(Tokens tokens, std::int64_t sequences) const {
+    return is_linear_ ? held_ + std::max(a_token_ * tokens.count(), a_sequence_ * sequences)
+                      : workspace_bytes(model_, precision_, tokens, sequences, shard_, workspace_);
+  }
+
+ private:
+  const ModelSpec& model_;
+  const PrecisionSpec& precision_;
+  Shard shard_;
+  StepWorkspace workspace_;
+  bool is_linear_;
+  Bytes held_;
+  Bytes a_token_;
+  Bytes a_sequence_;
+};
 
 }  // namespace tessera
