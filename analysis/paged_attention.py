@@ -12,6 +12,8 @@ import pathlib
 import re
 import sys
 
+import command
+
 CATEGORIES = {"token_states": ("token states", "#0072B2"),
               "reservation": ("reservation", "#E69F00"),
               "internal_fragmentation": ("internal fragmentation", "#D55E00"),
@@ -34,16 +36,16 @@ KNOWN_TO_DIFFER = """Known to differ:
 
 
 def parse(arguments):
-    from plot import Parser
-    parser = Parser(prog="paged_attention.py",
-                    description="Compares a sweep over KV managers with PagedAttention's Figure 2.")
+    parser = command.Parser(prog="paged_attention.py",
+                            description="Compares a sweep over KV managers with "
+                                        "PagedAttention's Figure 2.")
     parser.add_argument("folder", metavar="DIR", type=pathlib.Path,
                         help="what `tessera sweep scenarios/paged_attention_fig2.yaml` wrote")
     parser.add_argument("-o", dest="output", metavar="PICTURE", type=pathlib.Path,
                         help="default: DIR/pictures/paged_attention.png")
     options = parser.parse_args(arguments)
-    if options.output and options.output.suffix not in (".png", ".svg", ".pdf"):
-        parser.error(f"'{options.output}' ends in none of .png, .svg, .pdf")
+    if options.output:
+        parser.require_picture(options.output)
     return options
 
 
@@ -135,27 +137,18 @@ def figure_of(points):
     return figure
 
 
-def main(arguments):
-    options = parse(arguments)
-    import tables
-    try:
-        points = read_points(options.folder)
-    except tables.Failure as failure:
-        print(f"paged_attention.py: error: {failure}", file=sys.stderr)
-        return failure.status
+def draw(options):
+    points = read_points(options.folder)
     print(table_of(points))
     print(KNOWN_TO_DIFFER)
     import style
     style.apply()
     target = options.output or options.folder / "pictures" / "paged_attention.png"
-    try:
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(style.write(figure_of(points), target.suffix[1:]))
-    except OSError as error:
-        print(f"paged_attention.py: error: cannot write {target}: {error.strerror}", file=sys.stderr)
-        return tables.NO_OUTPUT
-    print(f"The picture is {target}")
-    return 0
+    command.write_picture(figure_of(points), target)
+
+
+def main(arguments):
+    return command.run("paged_attention.py", draw, parse(arguments))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,10 @@ import argparse
 import pathlib
 import sys
 
-NO_LIBRARY = 69
+import command
+
 # Points of a sweep whose device allocator is drawn, the first ones.
 MOST_ALLOCATORS = 12
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.print_usage(sys.stderr)
-        self.exit(64, f"plot.py: error: {message}\n")
 
 
 def formats(text):
@@ -29,7 +24,7 @@ def formats(text):
 
 
 def parse(arguments):
-    parser = Parser(prog="plot.py", description="Draws the pictures of a run or a sweep.")
+    parser = command.Parser(prog="plot.py", description="Draws the pictures of a run or a sweep.")
     parser.add_argument("folder", metavar="DIR", type=pathlib.Path,
                         help="what `tessera run` or `tessera sweep` wrote")
     parser.add_argument("-o", dest="output", metavar="PICTURES_DIR", type=pathlib.Path,
@@ -175,24 +170,7 @@ def draw(options):
 
 
 def main(arguments):
-    options = parse(arguments)
-    try:
-        import matplotlib
-        import pandas
-        matplotlib.use("Agg")
-        del pandas
-    except ImportError as error:
-        print(f"plot.py: error: {error}. Install the libraries with\n"
-              "  sudo apt-get install -y --no-install-recommends python3-matplotlib python3-pandas\n"
-              "and run this with /usr/bin/python3.", file=sys.stderr)
-        return NO_LIBRARY
-    import tables
-    try:
-        draw(options)
-    except tables.Failure as failure:
-        print(f"plot.py: error: {failure}", file=sys.stderr)
-        return failure.status
-    return 0
+    return command.run("plot.py", draw, parse(arguments))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ the data sheet's: bandwidth times intensity, and the peak rate; they meet at the
 Needs Debian's python3-matplotlib and python3-pandas. Exit statuses are those of plot.py.
 """
 
-import argparse
 import pathlib
 import sys
+
+import command
 
 # The T4's data sheet: FP16 with tensor cores, GDDR6.
 T4_PEAK, T4_BANDWIDTH = 65.0, 320.0
@@ -18,8 +19,7 @@ NAMES = {"qkv_proj": "QKV", "attention": "attention", "out_proj": "out", "mlp_up
 
 
 def parse(arguments):
-    from plot import Parser
-    parser = Parser(prog="roofline.py", description="Draws explained steps under a GPU's roofs.")
+    parser = command.Parser(prog="roofline.py", description="Draws explained steps under a GPU's roofs.")
     parser.add_argument("tables", metavar="STEP.csv", type=pathlib.Path, nargs="+",
                         help="what `tessera explain --format csv` printed; its name is the label")
     parser.add_argument("-o", dest="output", metavar="PICTURE", type=pathlib.Path,
@@ -30,8 +30,7 @@ def parse(arguments):
     parser.add_argument("--bandwidth", type=float, default=T4_BANDWIDTH, metavar="GBS",
                         help=f"its memory's bandwidth ({T4_BANDWIDTH:g} GB/s)")
     options = parser.parse_args(arguments)
-    if options.output.suffix not in (".png", ".svg", ".pdf"):
-        parser.error(f"'{options.output}' ends in none of .png, .svg, .pdf")
+    parser.require_picture(options.output)
     if not (options.peak > 0 and options.bandwidth > 0):
         parser.error("--peak and --bandwidth are above 0")
     return options
@@ -103,38 +102,14 @@ def label_points(axes, steps, roof):
 
 def draw(options):
     import style
-    import tables
     style.apply()
     figure = figure_of([(path.stem.replace("_", " "), read_step(path)) for path in options.tables],
                        options)
-    try:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_bytes(style.write(figure, options.output.suffix[1:]))
-    except OSError as error:
-        raise tables.Failure(tables.NO_OUTPUT, f"cannot write {error.filename or options.output}: "
-                                               f"{error.strerror}") from error
-    print(options.output)
+    command.write_picture(figure, options.output)
 
 
 def main(arguments):
-    options = parse(arguments)
-    try:
-        import matplotlib
-        import pandas
-        matplotlib.use("Agg")
-        del pandas
-    except ImportError as error:
-        print(f"roofline.py: error: {error}. Install the libraries with\n"
-              "  sudo apt-get install -y --no-install-recommends python3-matplotlib python3-pandas\n"
-              "and run this with /usr/bin/python3.", file=sys.stderr)
-        return 69
-    import tables
-    try:
-        draw(options)
-    except tables.Failure as failure:
-        print(f"roofline.py: error: {failure}", file=sys.stderr)
-        return failure.status
-    return 0
+    return command.run("roofline.py", draw, parse(arguments))
 
 
 if __name__ == "__main__":

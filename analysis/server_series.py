@@ -9,14 +9,16 @@ Needs Debian's python3-matplotlib and python3-pandas. Exit statuses are those of
 import pathlib
 import sys
 
+import command
+
 SERIES = (("running", "requests running"), ("waiting", "requests waiting"),
           ("kv", "KV cache in use"))
 
 
 def parse(arguments):
-    from plot import Parser
-    parser = Parser(prog="server_series.py",
-                    description="Draws a run's queues and KV cache over a real server's.")
+    parser = command.Parser(prog="server_series.py",
+                            description="Draws a run's queues and KV cache over a real "
+                                        "server's.")
     parser.add_argument("folder", metavar="RUN_DIR", type=pathlib.Path,
                         help="what `tessera run` wrote")
     parser.add_argument("measured", metavar="MEASURED.csv", type=pathlib.Path,
@@ -24,8 +26,7 @@ def parse(arguments):
     parser.add_argument("-o", dest="output", metavar="PICTURE", type=pathlib.Path,
                         default=pathlib.Path("server_series.png"), help="png, svg or pdf")
     options = parser.parse_args(arguments)
-    if options.output.suffix not in (".png", ".svg", ".pdf"):
-        parser.error(f"'{options.output}' ends in none of .png, .svg, .pdf")
+    parser.require_picture(options.output)
     return options
 
 
@@ -78,36 +79,13 @@ def figure_of(simulated, measured):
 
 def draw(options):
     import style
-    import tables
     style.apply()
     figure = figure_of(read_simulated(options.folder), read_measured(options.measured))
-    try:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_bytes(style.write(figure, options.output.suffix[1:]))
-    except OSError as error:
-        raise tables.Failure(tables.NO_OUTPUT, f"cannot write {error.filename or options.output}: "
-                                               f"{error.strerror}") from error
-    print(options.output)
+    command.write_picture(figure, options.output)
 
 
 def main(arguments):
-    options = parse(arguments)
-    try:
-        import matplotlib
-        import pandas
-        matplotlib.use("Agg")
-        del pandas
-    except ImportError as error:
-        print(f"server_series.py: error: {error}. Install python3-matplotlib and python3-pandas "
-              "and run this with /usr/bin/python3.", file=sys.stderr)
-        return 69
-    import tables
-    try:
-        draw(options)
-    except tables.Failure as failure:
-        print(f"server_series.py: error: {failure}", file=sys.stderr)
-        return failure.status
-    return 0
+    return command.run("server_series.py", draw, parse(arguments))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@ import math
 
 import pandas
 
-# Exit statuses, those of the simulator itself.
-USAGE = 64
+# Exit statuses, those of the simulator itself; command.py has the others.
 BAD_DATA = 65
 NO_INPUT = 66
-NO_LIBRARY = 69
 NO_OUTPUT = 74
 
 # Where a request's time goes: they sum to e2el_ms.

@@ -47,7 +47,7 @@ void read_tree(Node& root, Scenario& scenario, Problems& problems) {
 void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value,
                        Problems& problems) {
   Problems setting;
-  apply_override(root, {axis.path, value.text}, setting);
+  apply_override(root, {axis.path, value.text, "axis"}, setting);
   if (setting.any()) {
     return;
   }
@@ -55,7 +55,7 @@ void check_swept_value(Node root, const SweptAxis& axis, const SweptValue& value
   Scenario scenario;
   read_tree(root, scenario, found);
   for (const Diagnostic& diagnostic : found.all()) {
-    if (diagnostic.severity == Severity::error && diagnostic.place.file == "--set " + axis.path) {
+    if (diagnostic.severity == Severity::error && diagnostic.place.file == "axis " + axis.path) {
       problems.error(value.place, "sweep." + axis.path,
                      "sweep." + axis.path + ": " + diagnostic.message);
     }

@@ -255,7 +255,7 @@ std::string why_no_such_path(std::string_view path) {
 }
 
 void apply_override(Node& scenario, const Override& override, Problems& problems) {
-  const Place place{"--set " + override.path, 0, 0};
+  const Place place{override.given_by + " " + override.path, 0, 0};
   if (const std::string why = why_no_such_path(override.path); !why.empty()) {
     throw WrongUsage(why);
   }

@@ -112,9 +112,7 @@ class ContiguousKv final : public KvCache {
     outlook.steps = std::min(steps, steps_with_room(rows_, batch));
   }
   void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
-    for (const SequenceId id : batch) {
-      rows_.write(id, Tokens{steps});
-    }
+    rows_.write_each(batch, Tokens{steps});
   }
 
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }

@@ -158,9 +158,7 @@ class PrefixCachingKv final : public KvCache {
     outlook.steps = steps;
   }
   void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
-    for (const SequenceId id : batch) {
-      rows_.write(id, Tokens{steps});
-    }
+    rows_.write_each(batch, Tokens{steps});
   }
 
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }

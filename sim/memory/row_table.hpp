@@ -113,6 +113,13 @@ class RowTable {
     totals_ += row.cells();
   }
 
+  // The same for every row of `batch`.
+  void write_each(std::span<const SequenceId> batch, Tokens entries) {
+    for (const SequenceId id : batch) {
+      write(id, entries);
+    }
+  }
+
   // The cells of a row without padding, which stands for several sequences, are now these.
   void reshape(SequenceId id, const CellCounts& cells) {
     Row& row = held(id);

@@ -162,9 +162,7 @@ class VirtualKv final : public KvCache {
     }
   }
   void go_on(std::span<const SequenceId> batch, std::int64_t steps) override {
-    for (const SequenceId id : batch) {
-      rows_.write(id, Tokens{steps});
-    }
+    rows_.write_each(batch, Tokens{steps});
   }
 
   Grant swap_out(SequenceId /*id*/, KvWork& /*work*/) override { return Grant::never; }

@@ -190,7 +190,7 @@ LoadedScenario load_point(const SweepPlan& plan, std::int64_t point) {
   const std::vector<std::string> values = point_values(plan, point);
   std::vector<Override> settings = plan.fixed;
   for (std::size_t axis = 0; axis < paths.size(); ++axis) {
-    settings.push_back({paths[axis], values[axis]});
+    settings.push_back({paths[axis], values[axis], "axis"});
   }
   put_mappings_before_their_keys(settings);
   return plan.text.load(settings);

@@ -155,6 +155,8 @@ TEST_F(CliSweep, PointsThatCannotRunAreListedAndTheRestRuns) {
       place.run({"sweep", "small.yaml", "--vary", "engine.policy.max_num_seqs=2,0,4", "-o", "out"});
   EXPECT_EQ(sweep.status, 2);
   EXPECT_THAT(sweep.err, AllOf(HasSubstr("point 0001"), HasSubstr("engine.policy.max_num_seqs=0")));
+  EXPECT_THAT(sweep.err, AllOf(HasSubstr("axis engine.policy.max_num_seqs: error: must be"),
+                               Not(HasSubstr("--set"))));
   const auto rows = lines_in(place.read("out/summary.csv"));
   ASSERT_EQ(rows.size(), 4U);
   EXPECT_THAT(rows[1], StartsWith("0000,2,done,"));

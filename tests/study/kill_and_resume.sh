@@ -7,21 +7,11 @@
 #
 # FOLDER is made and removed. The seed decides the moments, as far as the clock lets it.
 set -u
+scripts=$(dirname "$(readlink -f "$0")")
 program=$1 folder=$2 points=$3 times=$4
 RANDOM=${5:-1}
 rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" || exit 1
-cat > small.yaml <<'YAML'
-name: small
-hardware: {gpu: t4}
-model: llama-7b
-precision: {weights: int8}
-engine: {policy: {kind: vllm_v1, max_num_seqs: 8}, max_model_len: 2048}
-workload:
-  arrivals: {kind: poisson, rate: 2 /s}
-  prompt_tokens: {kind: uniform, min: 16, max: 200}
-  output_tokens: {kind: uniform, min: 1, max: 60}
-  requests: 20
-YAML
+cp "$scripts/small.yaml" . || exit 1
 # Every fourth batch limit cannot run: failed points must come out the same, too.
 sweep=(sweep small.yaml --vary "seed=1..$((points / 4))" --vary engine.policy.max_num_seqs=2,0,4,8 -j 2 --quiet)
 

@@ -4,22 +4,12 @@
 #
 #   mpi.sh PROGRAM MPI_PROGRAM FOLDER [POINTS]
 set -u
+scripts=$(dirname "$(readlink -f "$0")")
 # What Open MPI and its plugins never free is not ours; leaks of a sweep show without MPI.
 export ASAN_OPTIONS=detect_leaks=0
 program=$1 mpi_program=$2 folder=$3 points=${4:-60}
 rm -rf "$folder" && mkdir -p "$folder" && cd "$folder" || exit 1
-cat > small.yaml <<'YAML'
-name: small
-hardware: {gpu: t4}
-model: llama-7b
-precision: {weights: int8}
-engine: {policy: {kind: vllm_v1, max_num_seqs: 8}, max_model_len: 2048}
-workload:
-  arrivals: {kind: poisson, rate: 2 /s}
-  prompt_tokens: {kind: uniform, min: 16, max: 200}
-  output_tokens: {kind: uniform, min: 1, max: 60}
-  requests: 20
-YAML
+cp "$scripts/small.yaml" . || exit 1
 axes=(--vary "seed=1..$((points / 3))" --vary engine.policy.max_num_seqs=2,0,4 --quiet)
 mpi=(mpirun --allow-run-as-root --oversubscribe -n 4 "$mpi_program")
 

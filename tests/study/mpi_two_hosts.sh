@@ -5,6 +5,7 @@
 #
 #   sudo mpi_two_hosts.sh PROGRAM MPI_PROGRAM FOLDER
 set -u
+scripts=$(dirname "$(readlink -f "$0")")
 program=$1 mpi_program=$2 folder=$3
 here=$$
 one=tessera-$here-1 two=tessera-$here-2
@@ -29,18 +30,7 @@ shift
 exec ip netns exec \$space unshare --uts sh -c "hostname \$name; \$*"
 SHELL
 chmod +x remote_shell
-cat > small.yaml <<'YAML'
-name: small
-hardware: {gpu: t4}
-model: llama-7b
-precision: {weights: int8}
-engine: {policy: {kind: vllm_v1, max_num_seqs: 8}, max_model_len: 2048}
-workload:
-  arrivals: {kind: poisson, rate: 2 /s}
-  prompt_tokens: {kind: uniform, min: 16, max: 200}
-  output_tokens: {kind: uniform, min: 1, max: 60}
-  requests: 20
-YAML
+cp "$scripts/small.yaml" . || exit 1
 axes=(--vary seed=1..40 --vary engine.policy.max_num_seqs=2,0,4 --quiet)
 "$program" sweep small.yaml "${axes[@]}" -o reference > reference.out 2> reference.err
 ip netns exec $one unshare --uts sh -c 'hostname one; exec "$@"' run \

@@ -14,8 +14,9 @@ namespace tessera {
 
 // One `--set path=value`: the value is YAML text, and may be a mapping.
 struct Override {
-  std::string path;   // "engine.policy.max_num_seqs"
-  std::string value;  // "16", "{kind: paged, block_size: 32}"
+  std::string path;                // "engine.policy.max_num_seqs"
+  std::string value;               // "16", "{kind: paged, block_size: 32}"
+  std::string given_by = "--set";  // what messages call it
 };
 
 // One axis of a sweep: a path and the values that it takes, each as YAML text.

@@ -1,26 +1,5 @@
 // All runs in one table, and the files' own words.
 const table_view = (() => {
-  const COLUMNS = [
-    "request_throughput",
-    "output_throughput",
-    "request_goodput",
-    "mean_ttft_ms",
-    "p99_ttft_ms",
-    "mean_tpot_ms",
-    "p99_tpot_ms",
-    "mean_e2el_ms",
-    "p99_e2el_ms",
-    "num_finished",
-    "num_rejected",
-    "num_preemptions",
-    "kv_waste_of_reserved",
-    "kv_waste_of_pool",
-    "kv_live_of_pool",
-    "external_fragmentation",
-    "mean_batch_size",
-    "limited_by",
-    "bound",
-  ];
   const ROWS_A_PAGE = 200;
   let sorted = null,
     down = true,
@@ -33,7 +12,7 @@ const table_view = (() => {
     return [
       ...(points.point ? ["point"] : []),
       ...data.axes,
-      ...COLUMNS.filter(used),
+      ...data.columns.filter(used),
       ...((points.reason || []).some((value) => value) && data.kind === "sweep" ? ["reason"] : []),
     ];
   }
