@@ -58,6 +58,23 @@ class Entries {
     }
     return value->get_bool();
   }
+  // A share above 0, up to 1; version 5 of transformers keeps it within a mapping.
+  [[nodiscard]] double fraction(std::string_view mapping, std::string_view key, double otherwise) {
+    const json::value* value = find(key);
+    const json::value* within = find(mapping);
+    if (value == nullptr && within != nullptr && within->is_object()) {
+      value = within->get_object().if_contains(key);
+    }
+    if (value == nullptr) {
+      return otherwise;
+    }
+    if (!value->is_number() || !(value->to_number<double>() > 0.0) ||
+        value->to_number<double>() > 1.0) {
+      error(key, "must be a number above 0, up to 1, not " + json::serialize(*value));
+      return otherwise;
+    }
+    return value->to_number<double>();
+  }
   [[nodiscard]] std::optional<std::string> text(std::string_view key) {
     const json::value* value = find(key);
     if (value == nullptr) {
@@ -134,6 +151,10 @@ ModelSpec with_biases_and_layer_norms() {
   return model;
 }
 
+double rotary_fraction(Entries& entries, double otherwise) {
+  return entries.fraction("rope_parameters", "partial_rotary_factor", otherwise);
+}
+
 // The names that most families share.
 void read_sizes(Entries& entries, ModelSpec& model) {
   model.layers = entries.size("num_hidden_layers", most_layers);
@@ -202,6 +223,7 @@ ModelSpec read_grouped(Entries& entries) {
   model.head_size = entries.optional_size("head_dim").value_or(0);
   model.mlp = MlpKind::gated;
   model.activation = read_activation(entries, "hidden_act", ActivationKind::silu);
+  model.rotary_fraction = rotary_fraction(entries, 1.0);
   model.tied_embeddings = entries.flag("tie_word_embeddings", false);
   return model;
 }
@@ -245,6 +267,7 @@ ModelSpec read_phi(Entries& entries) {
   ModelSpec model = with_biases_and_layer_norms();
   read_sizes(entries, model);
   model.position = PositionKind::rotary;
+  model.rotary_fraction = rotary_fraction(entries, 0.5);
   model.activation = read_activation(entries, "hidden_act", ActivationKind::gelu_tanh);
   model.intermediate = entries.size("intermediate_size");
   model.kv_heads = entries.optional_size("num_key_value_heads").value_or(0);

@@ -33,6 +33,29 @@ std::int64_t products(Operation operation, const ModelSpec& model) {
   return operation == Operation::mlp_up && model.mlp == MlpKind::gated ? 2 : 1;
 }
 
+// Whether a layer's activations are integers, half as wide as those of half precision.
+bool keeps_integers(const PrecisionSpec& precision, const EngineOverheads& overheads) {
+  const bool integer =
+      precision.compute == ComputeFormat::int8 || precision.compute == ComputeFormat::int4;
+  return integer && overheads.activations == Activations::integer;
+}
+
+bool is_of_a_layer(Operation operation) {
+  switch (operation) {
+    case Operation::norm:
+    case Operation::qkv_proj:
+    case Operation::rope:
+    case Operation::out_proj:
+    case Operation::residual:
+    case Operation::mlp_up:
+    case Operation::mlp_act:
+    case Operation::mlp_down:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 OperationWork as_launched(Operation operation, const OperationWork& work, const ModelSpec& model,
@@ -52,6 +75,18 @@ OperationWork as_launched(Operation operation, const OperationWork& work, const 
   const KernelSplit& split = split_of(operation, model, overheads.splits);
   result.kernels *= split.kernels;
   result.activation_bytes *= split.traffic;
+  if (is_of_a_layer(operation) && keeps_integers(precision, overheads)) {
+    result.activation_bytes *= 0.5;
+  }
+  return result;
+}
+
+AttentionWork as_launched(const AttentionWork& work, const PrecisionSpec& precision,
+                          const EngineOverheads& overheads) {
+  AttentionWork result = work;
+  if (keeps_integers(precision, overheads)) {
+    result.bytes_per_new_token *= 0.5;
+  }
   return result;
 }
 

@@ -11,6 +11,10 @@ namespace tessera {
                                         const ModelSpec& model, const PrecisionSpec& precision,
                                         const EngineOverheads& overheads);
 
+// The same of attention.
+[[nodiscard]] AttentionWork as_launched(const AttentionWork& work, const PrecisionSpec& precision,
+                                        const EngineOverheads& overheads);
+
 // Whether the engine runs the model's operation as several pointwise kernels.
 [[nodiscard]] bool is_split(Operation operation, const ModelSpec& model,
                             const EngineOverheads& overheads);

@@ -63,13 +63,18 @@ EfficiencyPoint interpolate(const std::vector<EfficiencyPoint>& points, Tokens t
           below.memory + share * (above->memory - below.memory)};
 }
 
-// A factor on half-precision rates, where the engine's factors hold; else 1.
-double where_it_holds(double factor, const EngineOverheads& overheads, const GpuSpec& gpu,
-                      const PrecisionSpec& precision) {
-  const bool half =
-      precision.compute == ComputeFormat::fp16 || precision.compute == ComputeFormat::bf16;
+// Whether the engine's factors on prefills are those of this GPU.
+bool holds_on(const EngineOverheads& overheads, const GpuSpec& gpu) {
   const std::string& where = overheads.prefill_architecture;
-  return half && (where.empty() || where == gpu.architecture) ? factor : 1.0;
+  return where.empty() || where == gpu.architecture;
+}
+
+// A factor on the rates of kernels that compute in `format`: where the engine's factors on those of
+// half precision hold; else 1.
+double where_it_holds(double factor, const EngineOverheads& overheads, const GpuSpec& gpu,
+                      ComputeFormat format) {
+  const bool half = format == ComputeFormat::fp16 || format == ComputeFormat::bf16;
+  return half && holds_on(overheads, gpu) ? factor : 1.0;
 }
 
 const KernelEfficiency& products_of(const GpuSpec& gpu, ComputeFormat format) {
@@ -161,7 +166,23 @@ StepTime kernel_time(const OperationWork& work, const Roofs& roofs) {
 
 double prefill_factor(const EngineOverheads& overheads, const GpuSpec& gpu,
                       const PrecisionSpec& precision) {
-  return where_it_holds(overheads.prefill, overheads, gpu, precision);
+  const bool awq = precision.weights == WeightFormat::awq;
+  const double factor = awq ? overheads.prefill_awq.value_or(overheads.prefill) : overheads.prefill;
+  return where_it_holds(factor, overheads, gpu, precision.compute);
+}
+
+std::optional<std::string> what_is_not_measured(const GpuSpec& gpu, const PrecisionSpec& precision,
+                                                const EngineOverheads& overheads) {
+  const WeightFormat weights = precision.weights;
+  const bool measured =
+      weights == WeightFormat::awq && overheads.prefill_awq && holds_on(overheads, gpu);
+  if (!is_unpacked(weights) || measured) {
+    return std::nullopt;
+  }
+  return "prefills with " + std::string(name_of(weights)) + " weights under " + overheads.name +
+         " were not measured on the " + gpu.name +
+         ": their products are priced as those of half-precision weights (AutoAWQ's kernel took "
+         "five times as long on a T4)";
 }
 
 Bound greatest_part(const StepTime& time) {
@@ -196,7 +217,7 @@ GpuRoofs::GpuRoofs(const GpuSpec& gpu, const PrecisionSpec& precision,
   prefill_attention =
       roofs(single ? gpu.attention_prefill_fp32 : gpu.attention_prefill, peak_rate(gpu, whole));
   prefill_attention.flops_per_second *=
-      where_it_holds(overheads.prefill_attention, overheads, gpu, precision);
+      where_it_holds(overheads.prefill_attention, overheads, gpu, whole);
   decode_attention = roofs(gpu.attention_decode, peak_rate(gpu, whole));
   norm = roofs(gpu.elementwise.norm, gpu.peak.fp32);
   rope = roofs(gpu.elementwise.rope, gpu.peak.fp32);

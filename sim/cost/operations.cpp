@@ -6,7 +6,7 @@
 //   embedding   0 (projections: 2·T·e·h)    T rows of u·e in, T·e·a out; learned positions as well
 //   norm        4·T·h, centred 7·T·h        2·T·h·a
 //   qkv_proj    2·T·h·(q+2kv)               weights + T·(h+q+2kv)·a
-//   rope        3·T·(q+kv)                  2·T·(q+kv)·a
+//   rope        3·T·r                       2·T·r·a, r numbers turned of q+kv
 //   kv_write    0                           2·T·kv·a in, as much out in the cache's format
 //   attention   4·q a query-key pair        keys and values of the context, 2·T·q·a
 //   out_proj    2·T·q·h                     weights + T·(q+h)·a
@@ -124,7 +124,8 @@ OperationWork rope_work(const ModelSpec& model, const Sizes& size) {
   if (model.position != PositionKind::rotary) {
     return {};
   }
-  const double rotated = size.query + size.key_value;
+  const std::int64_t heads = model.heads + model.key_value_heads();
+  const auto rotated = static_cast<double>(heads * model.rotated_of_head());
   return elementwise(size, size.layers, 3.0 * rotated, 2.0 * rotated);
 }
 

@@ -90,7 +90,8 @@ class RooflineModel final : public CostModel {
         rings_(model, precision, place),
         roofs_(gpu, precision, overheads),
         slower_prefill_(1.0 / prefill_factor(overheads, gpu, precision) - 1.0),
-        attention_work_(attention_work(model, precision, shard_)),
+        attention_work_(
+            as_launched(attention_work(model, precision, shard_), precision, overheads)),
         attention_(attention_work_, roofs_),
         page_mapping_(gpu.page_mapping),
         small_page_mapping_(gpu.small_page_mapping),

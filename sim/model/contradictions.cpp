@@ -44,6 +44,14 @@ std::vector<std::string> contradictions(const ModelSpec& model) {
   if (model.position == PositionKind::learned && model.positions == 0) {
     found.emplace_back("learned positions need 'positions', the rows of their table");
   }
+  if (model.rotary_fraction < 1.0 && model.position != PositionKind::rotary) {
+    found.emplace_back("'rotary_fraction' means nothing without rotary positions");
+  } else if (model.rotary_fraction < 1.0 &&
+             (model.rotated_of_head() == 0 || model.rotated_of_head() % 2 != 0)) {
+    found.push_back("'rotary_fraction' turns " + std::to_string(model.rotated_of_head()) +
+                    " of a head's " + std::to_string(model.size_of_head()) +
+                    " numbers; rotary positions turn pairs");
+  }
   if (model.pooler && model.head_bias) {
     found.emplace_back("'head_bias' means nothing with 'pooler', which stands in place of a head");
   }

@@ -70,6 +70,17 @@ std::array<ActivationForm, 7> activation_forms(const ModelSpec& model, const Tra
   }};
 }
 
+// What a step keeps outside the layers (the paper's total of activations): the mask of the
+// embedding's dropout, the inputs of the last norm and of the LM head, and single-precision logits
+// for the loss.
+ActivationForm outside_layers(const ModelSpec& model, const TrainingShape& shape) {
+  const std::int64_t tokens = shape.sequence * shape.batch;
+  if (model.kind == ModelKind::encoder) {
+    return {"other", "5*s*b*h", 5 * tokens * model.hidden};
+  }
+  return {"other", "5*s*b*h+4*s*b*V", tokens * (5 * model.hidden + 4 * model.vocabulary)};
+}
+
 FormulaSymbols training_symbols(const ModelSpec& model, const TrainingShape& shape) {
   TESSERA_INVARIANT(shape.batch > 0 && shape.sequence > 0 && shape.tensor > 0,
                     "a training step has sequences, tokens and devices");
@@ -138,7 +149,8 @@ MemoryAccount training_account(const ModelSpec& model, const TrainingShape& shap
   const std::int64_t count = count_parameters(model).total();
   const std::int64_t phi = 2 * count;
   const std::int64_t kept = model.layers * activation_forms(model, shape)[0].bytes;
-  symbols.set("phi", phi).set("activations", kept);
+  const ActivationForm other = outside_layers(model, shape);
+  symbols.set("phi", phi).set("activations", kept).set("other", other.bytes);
   MemoryAccount account{"Training states, on one device", {}};
   const auto add = [&](const char* item, std::string_view formula, std::int64_t bytes) {
     account.rows.push_back(row(item, symbols, formula, bytes));
@@ -155,8 +167,9 @@ MemoryAccount training_account(const ModelSpec& model, const TrainingShape& shap
   add("training_phi_adam_fp32", "4*phi", 4 * phi);
   add("training_phi_activations", "activations", kept);
   account.rows.push_back(ratio_row("training_phi_x", symbols, "activations", "phi"));
+  add("training_phi_other", other.formula, other.bytes);
   add("training_phi_states", "phi+2*phi+4*phi", 7 * phi);
-  add("training_phi", "phi+2*phi+4*phi+activations", 7 * phi + kept);
+  add("training_phi", "phi+2*phi+4*phi+activations+other", 7 * phi + kept + other.bytes);
   return account;
 }
 

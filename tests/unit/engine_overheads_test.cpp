@@ -1,6 +1,11 @@
 // What an engine makes of a GPU's kernels: launches, separate kernels, factors on prefills.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "tessera/config/load.hpp"
 #include "tests/unit/cost_fixtures.hpp"
 
@@ -115,6 +120,106 @@ TEST(EngineOverheads, ModulesLaunchAndMoveMore) {
   small.activation = ActivationKind::gelu_tanh;
   EXPECT_DOUBLE_EQ(moved(modules, small, "mlp_act"), 9.0 * moved(bare(), small, "mlp_act"));
   EXPECT_DOUBLE_EQ(moved(modules, small, "norm"), moved(bare(), small, "norm"));
+}
+
+// Activations of 8 bits move half the bytes of a layer; what stays in half precision moves as many.
+TEST(EngineOverheads, IntegersThroughoutHalveTheTrafficOfALayer) {
+  PrecisionSpec precision;
+  precision.weights = WeightFormat::int8;
+  precision.compute = ComputeFormat::int8;
+  EngineOverheads integers = bare();
+  integers.activations = Activations::integer;
+  const StepShape shape = chunk(0, 1000, 1);
+  const auto bytes = [&](const EngineOverheads& overheads, const PrecisionSpec& in) {
+    const auto cost =
+        make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), in, RankPlace{}, overheads);
+    std::map<std::string_view, double> by_name;
+    for (const OperationTime& operation : cost->operations(shape)) {
+      by_name[operation.name] = operation.bytes;
+    }
+    return by_name;
+  };
+  auto whole = bytes(bare(), precision);
+  auto halved = bytes(integers, precision);
+  EXPECT_DOUBLE_EQ(halved["residual"], whole["residual"] / 2.0);
+  EXPECT_DOUBLE_EQ(halved["mlp_act"], 32.0 * 1000.0 * 3.0 * 11008.0);
+  EXPECT_DOUBLE_EQ(whole["mlp_act"], 2.0 * halved["mlp_act"]);
+  // Weights and scales are moved as before: what is less is half of inputs and outputs.
+  EXPECT_DOUBLE_EQ(whole["mlp_down"] - halved["mlp_down"], 32.0 * 1000.0 * (11008.0 + 4096.0));
+  // Queries in, outputs out.
+  EXPECT_DOUBLE_EQ(whole["attention"] - halved["attention"], 32.0 * 1000.0 * 2.0 * 4096.0);
+  for (const std::string_view unchanged : {"embedding", "kv_write", "lm_head", "sampler"}) {
+    EXPECT_DOUBLE_EQ(halved[unchanged], whole[unchanged]) << unchanged;
+  }
+  // Nothing changes where the arithmetic is not of integers.
+  EXPECT_EQ(bytes(integers, PrecisionSpec{}), bytes(bare(), PrecisionSpec{}));
+}
+
+// Attention of a model that computes its products in integers stays in half precision, and so does
+// the engine's factor on it.
+TEST(EngineOverheads, TheFactorOnAttentionHoldsBesideIntegerProducts) {
+  PrecisionSpec precision;
+  precision.weights = WeightFormat::int8;
+  precision.compute = ComputeFormat::int8;
+  EngineOverheads slow = bare();
+  slow.prefill_attention = 0.1;
+  slow.prefill_architecture = "";
+  const auto attention = [&](const EngineOverheads& overheads) {
+    const auto cost =
+        make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), precision, RankPlace{}, overheads);
+    for (const OperationTime& operation : cost->operations(chunk(0, 4096, 1))) {
+      if (operation.name == "attention") {
+        return operation.time.to_seconds();
+      }
+    }
+    return 0.0;
+  };
+  EXPECT_NEAR(attention(slow) / attention(bare()), 10.0, 0.1);
+}
+
+// Products of prefills with AWQ weights take a factor of their own, those of decodes none.
+TEST(EngineOverheads, AwqHasAFactorOfItsOwn) {
+  PrecisionSpec precision;
+  precision.weights = WeightFormat::awq;
+  EngineOverheads slow = bare();
+  slow.prefill_awq = 0.2;
+  slow.prefill_architecture = "";
+  const auto product = [&](const EngineOverheads& overheads, const StepShape& shape) {
+    const auto cost =
+        make_cost_model(RooflineCostSpec{}, t4(), llama_7b(), precision, RankPlace{}, overheads);
+    for (const OperationTime& operation : cost->operations(shape)) {
+      if (operation.name == "mlp_up") {
+        return operation.time.to_seconds();
+      }
+    }
+    return 0.0;
+  };
+  const StepShape prefill = chunk(0, 4096, 1);
+  EXPECT_NEAR(product(slow, prefill) / product(bare(), prefill), 5.0, 0.3);
+  EXPECT_DOUBLE_EQ(product(slow, decode(8, 100)), product(bare(), decode(8, 100)));
+  precision.weights = WeightFormat::gptq;
+  EXPECT_DOUBLE_EQ(product(slow, prefill), product(bare(), prefill));
+}
+
+TEST(EngineOverheads, PrefillsThatNobodyMeasuredAreNamed) {
+  PrecisionSpec precision;
+  EngineOverheads engine = bare();
+  GpuSpec turing = t4();
+  turing.architecture = engine.prefill_architecture = "Turing";
+  EXPECT_EQ(what_is_not_measured(turing, precision, engine), std::nullopt);
+  precision.weights = WeightFormat::int8;
+  EXPECT_EQ(what_is_not_measured(turing, precision, engine), std::nullopt);
+  precision.weights = WeightFormat::awq;
+  const auto said = what_is_not_measured(turing, precision, engine);
+  ASSERT_TRUE(said);
+  EXPECT_NE(said->find("prefills with awq weights under " + engine.name), std::string::npos);
+  engine.prefill_awq = 0.2;
+  EXPECT_EQ(what_is_not_measured(turing, precision, engine), std::nullopt);
+  turing.architecture = "Hopper";
+  EXPECT_TRUE(what_is_not_measured(turing, precision, engine));
+  turing.architecture = "Turing";
+  precision.weights = WeightFormat::q4_0;
+  EXPECT_TRUE(what_is_not_measured(turing, precision, engine));
 }
 
 // A table of efficiency that falls to half makes the product of many tokens twice as long.

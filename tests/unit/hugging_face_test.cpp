@@ -89,7 +89,10 @@ TEST(HuggingFace, ShapesThatCountsDoNotShow) {
   EXPECT_EQ(llama.positions, 131'072);
   EXPECT_EQ(kv_bytes_per_token(llama, KvFormat::fp16), Bytes{32'768});
   EXPECT_EQ(model_from_hugging_face(config_of("bert-base")).kind, ModelKind::encoder);
-  EXPECT_EQ(model_from_hugging_face(config_of("phi-2")).position, PositionKind::rotary);
+  const ModelSpec phi = model_from_hugging_face(config_of("phi-2"));
+  EXPECT_EQ(phi.position, PositionKind::rotary);
+  EXPECT_EQ(phi.rotated_of_head(), 32);
+  EXPECT_EQ(llama.rotated_of_head(), llama.size_of_head());
 }
 
 TEST(HuggingFace, NamesAreTheHubsOrTheFolders) {
@@ -197,6 +200,26 @@ TEST_F(HuggingFaceFile, WhatWouldChangeTheCountIsRefused) {
               HasSubstr("'absolute'"));
   EXPECT_THAT(refused("bert", R"("is_decoder": true)"), HasSubstr("encoder"));
   EXPECT_THAT(refused("bert", R"("add_cross_attention": true)"), HasSubstr("decoders alone"));
+}
+
+// PhiConfig's own default is a half; version 5 of transformers keeps the factor in a mapping.
+TEST_F(HuggingFaceFile, PartsOfHeadsThatRotate) {
+  const auto phi = [&](const std::string& more) {
+    return write(R"({"model_type": "phi", "num_hidden_layers": 2, "hidden_size": 160,
+      "num_attention_heads": 2, "intermediate_size": 96, "vocab_size": 100,
+      "max_position_embeddings": 512)" +
+                 more + "}");
+  };
+  EXPECT_EQ(model_from_hugging_face(phi("")).rotated_of_head(), 40);
+  EXPECT_EQ(model_from_hugging_face(phi(R"(, "partial_rotary_factor": 0.4)")).rotated_of_head(),
+            32);
+  EXPECT_EQ(model_from_hugging_face(phi(R"(, "rope_parameters": {"partial_rotary_factor": 0.25})"))
+                .rotated_of_head(),
+            20);
+  EXPECT_THAT(problem_in(phi(R"(, "partial_rotary_factor": 0)")),
+              HasSubstr("'partial_rotary_factor' must be a number above 0, up to 1, not 0"));
+  EXPECT_THAT(problem_in(phi(R"(, "partial_rotary_factor": 0.99)")),
+              HasSubstr("'rotary_fraction' turns 79 of a head's 80 numbers"));
 }
 
 TEST_F(HuggingFaceFile, OptWithoutBiases) {

@@ -166,6 +166,19 @@ TEST(ModelContradictions, ASoundModelHasNone) {
   EXPECT_TRUE(contradictions(tiny()).empty());
 }
 
+TEST(ModelContradictions, RotaryPositionsTurnPairs) {
+  ModelSpec model = llama_7b();
+  model.rotary_fraction = 0.25;
+  EXPECT_TRUE(contradictions(model).empty());
+  model.rotary_fraction = 0.26;  // 33 of 128
+  EXPECT_EQ(contradictions(model).size(), 1U);
+  model.rotary_fraction = 0.001;  // none
+  EXPECT_EQ(contradictions(model).size(), 1U);
+  model.rotary_fraction = 0.25;
+  model.position = PositionKind::none;
+  EXPECT_EQ(contradictions(model).size(), 1U);
+}
+
 TEST(ModelContradictions, HeadsThatDoNotDivide) {
   ModelSpec model = llama_7b();
   model.heads = 30;

@@ -36,6 +36,27 @@ TEST(OperationWork, GroupedQueriesShrinkKeysAndValuesOnly) {
   EXPECT_EQ(attention_work(model, half).bytes_per_context_token, 32.0 * 2.0 * 1024.0 * 2.0);
 }
 
+// Phi-2's rotary positions turn 32 of a head's 80 numbers: 3 FLOPs and a read and a write each.
+TEST(OperationWork, RotaryPositionsTurnAFractionOfAHead) {
+  ModelSpec model = llama_8b();
+  const double heads = 32.0 + 8.0;
+  EXPECT_EQ(model.rotated_of_head(), 128);
+  EXPECT_EQ(token_work(Operation::rope, model, half, Tokens{5}).flops,
+            32.0 * 5.0 * 3.0 * heads * 128.0);
+  model.rotary_fraction = 0.25;
+  EXPECT_EQ(token_work(Operation::rope, model, half, Tokens{5}).flops,
+            32.0 * 5.0 * 3.0 * heads * 32.0);
+  EXPECT_EQ(token_work(Operation::rope, model, half, Tokens{5}).bytes(),
+            32.0 * 5.0 * 2.0 * heads * 32.0 * 2.0);
+  // Each of four ranks turns its heads' part.
+  const Shard shard{{4, 1}, 0, 0};
+  EXPECT_EQ(4.0 * token_work(Operation::rope, model, half, Tokens{5}, shard).flops,
+            token_work(Operation::rope, model, half, Tokens{5}).flops);
+  model.head_size = 80;
+  model.rotary_fraction = 0.4;
+  EXPECT_EQ(model.rotated_of_head(), 32);
+}
+
 TEST(OperationWork, PlainAndGatedMlp) {
   const ModelSpec plain = gpt2();
   EXPECT_EQ(token_work(Operation::mlp_up, plain, half, Tokens{1}).flops,

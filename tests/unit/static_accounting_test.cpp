@@ -157,9 +157,27 @@ TEST(StaticAccounting, TrainingInBothAccountings) {
   EXPECT_EQ(bytes_of(accounts, "training_phi_states"), 14 * count);
   // s·b·h·(34 + 5·12·1024/768) a layer: 34 + 80.
   const std::int64_t kept = 12 * std::int64_t{1024} * 4 * 768 * 114;
-  EXPECT_EQ(bytes_of(accounts, "training_phi"), 14 * count + kept);
+  // A mask of a byte and two inputs of two bytes a number, and logits of four.
+  const std::int64_t other = std::int64_t{1024} * 4 * (5 * 768 + 4 * 50'257);
+  EXPECT_EQ(bytes_of(accounts, "training_phi_other"), other);
+  EXPECT_EQ(bytes_of(accounts, "training_phi"), 14 * count + kept + other);
   EXPECT_EQ(bytes_of(accounts, "training_states_activations"), 16 * count + kept);
   EXPECT_FALSE(has_row(accounts_of({}), "training_states"));
+}
+
+// Parameters, gradients, optimizer states, activations, other: nothing else is in the total.
+TEST(StaticAccounting, TheRowsOfTrainingInPhiSumToTheirTotal) {
+  for (const char* model : {"gpt2", "llama-7b", "gpt3-175b", "bert-base"}) {
+    const Accounts accounts =
+        accounts_of({.model = model, .shape = {3, Tokens{200}, Tokens{1}}, .tensor = 1});
+    std::int64_t sum = 0;
+    for (const char* row :
+         {"weights_fp16", "gradients_fp32", "adam_fp32", "activations", "other"}) {
+      sum += bytes_of(accounts, std::string("training_phi_") + row);
+    }
+    EXPECT_EQ(bytes_of(accounts, "training_phi"), sum) << model;
+    EXPECT_GT(bytes_of(accounts, "training_phi_other"), 0) << model;
+  }
 }
 
 // GPT-3 with s = 2048: 5·a·s/h = 80.

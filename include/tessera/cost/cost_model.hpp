@@ -79,6 +79,12 @@ class CostModel {
 [[nodiscard]] std::optional<std::string> why_unsupported(const GpuSpec& gpu,
                                                          const PrecisionSpec& precision);
 
+// What of a roofline's times in this precision no measurement stands behind, as a sentence; nothing
+// where all have one.
+[[nodiscard]] std::optional<std::string> what_is_not_measured(const GpuSpec& gpu,
+                                                              const PrecisionSpec& precision,
+                                                              const EngineOverheads& overheads);
+
 // Which part of the model a GPU computes, and what its groups reach over the node's links. The
 // default is a GPU alone.
 struct RankPlace {

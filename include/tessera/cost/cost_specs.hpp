@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -44,6 +45,18 @@ struct AffineCostSpec {
   }
 };
 
+// What measured times are of, by the names that model and GPU have in a scenario.
+struct MeasuredOn {
+  std::string model;
+  std::string gpu;
+
+  template <class Self, class Visitor>
+  static void describe(Self& self, Visitor& v) {
+    v.required("model", self.model, "the name of the model whose layers were timed");
+    v.required("gpu", self.gpu, "the name of the GPU");
+  }
+};
+
 class KernelTables;
 
 // Measured kernel times, interpolated piecewise linearly; what no table measures, and how other
@@ -55,6 +68,7 @@ struct ProfiledCostSpec {
   std::optional<FilePath> attention;
   std::optional<FilePath> per_sequence;
   std::optional<FilePath> linear;
+  std::optional<MeasuredOn> measured_on;
   bool extrapolate = false;
   std::shared_ptr<const KernelTables> tables;  // read_kernel_tables() of the above; not a key
 
@@ -68,6 +82,9 @@ struct ProfiledCostSpec {
     v.field("linear", self.linear,
             "CSV in Vidur's columns: linear and elementwise operations by tokens and degree of "
             "tensor parallelism; other shapes in between follow from the nearest ones");
+    v.field("measured_on", self.measured_on,
+            "the model and the GPU of the tables; another one of a scenario is refused; null: not "
+            "known, which is said");
     v.field("extrapolate", self.extrapolate,
             "go on in a straight line outside what was measured, instead of stopping there");
   }

@@ -59,6 +59,15 @@ struct EnumNames<Sampling> {
   static constexpr std::array<std::string_view, 2> names{"softmax", "greedy"};
 };
 
+// What stands between the products of integer arithmetic. half: each one's input is quantised as it
+// is read, and its output written in half precision. integer: 8-bit numbers throughout, residual
+// stream and attention included, so that half as many bytes move.
+enum class Activations { half, integer };
+template <>
+struct EnumNames<Activations> {
+  static constexpr std::array<std::string_view, 2> names{"half", "integer"};
+};
+
 // CUDA graphs of decode steps, one for each of the batch sizes 1, 2, 4, 8, 16, 24, … up to the most
 // sequences that the engine runs at once; larger batches are launched kernel by kernel. They are
 // captured after the KV pool has taken its share, and live beside it.
@@ -97,10 +106,14 @@ struct EngineOverheads {
   // factors are 1.
   double prefill = 1.0;
   double prefill_attention = 0.03;
+  // `prefill` of products with AWQ weights, where the kernel unpacks them as it multiplies; none:
+  // not measured, and priced as other products.
+  std::optional<double> prefill_awq;
   std::string prefill_architecture = "Turing";
   std::optional<double> dequantisation;
   Projections projections = Projections::merged;
   Sampling sampling = Sampling::softmax;
+  Activations activations = Activations::half;
   KernelSplits splits;
   // How the engine keeps its cache where no KV manager runs: `explain` and `calibrate` price single
   // steps. In a run `engine.kv_cache` decides.
@@ -122,12 +135,17 @@ struct EngineOverheads {
             "factor on the GPU's half-precision rates for the matrix products of prefills");
     v.field("prefill_attention", self.prefill_attention, between(0.001, 4.0),
             "the same for their attention");
+    v.field("prefill_awq", self.prefill_awq, between(0.001, 4.0),
+            "the factor of products with AWQ weights, in place of `prefill`; null: not measured, "
+            "and priced as others");
     v.field("prefill_architecture", self.prefill_architecture,
-            "the GPUs on which both hold, as their `architecture` says; empty: all");
+            "the GPUs on which these hold, as their `architecture` says; empty: all");
     v.field("dequantisation", self.dequantisation, between(1e-3, 1.0),
             "share of gemm.memory that is left when 4-bit weights are unpacked; null: the GPU's");
     v.field("projections", self.projections, "matrix products for Q, K, V and for gate, up");
     v.field("sampling", self.sampling, "how the next token is chosen");
+    v.field("activations", self.activations,
+            "between products of integer arithmetic: half precision, or integers throughout");
     v.field("splits", self.splits, "operations that the engine runs as several kernels");
     v.field(
         "concatenates", self.concatenates,

@@ -30,8 +30,10 @@ struct TrainingShape {
 //                    master weights and Adam's m and v in fp32 (Micikevicius et al. 2018)
 //   in units of phi  phi + 2·phi + 4·phi, phi being the bytes of the half-precision weights: the
 //                    gradients in fp32, Adam's m and v in fp32, no master copy: 14 bytes
-// Each total adds the activations of all layers without recomputation (X·phi); buffers and
-// fragmentation ("other") are not in it. On one device: the states are not sharded.
+// Each total adds the activations of all layers without recomputation (X·phi); that in units of phi
+// also "other", what a step keeps outside the layers: 5·s·b·h + 4·s·b·V, logits in fp32. The rows
+// of a total sum to it. Buffers of a framework and fragmentation are in neither. On one device: the
+// states are not sharded.
 [[nodiscard]] MemoryAccount training_account(const ModelSpec& model, const TrainingShape& shape);
 
 // Bytes kept for the backward pass, one layer and all layers, under every form of parallelism and

@@ -58,6 +58,7 @@ struct ModelSpec {
   MlpKind mlp = MlpKind::plain;
   ActivationKind activation = ActivationKind::silu;
   PositionKind position = PositionKind::rotary;
+  double rotary_fraction = 1.0;  // of each head, that rotary positions turn (phi-2: 0.4)
   NormKind norm = NormKind::rms_norm;
   std::int64_t norms_per_layer = 2;  // phi: 1 (attention and MLP in parallel)
   bool embedding_norm = false;       // BERT: a norm before the first layer
@@ -93,6 +94,8 @@ struct ModelSpec {
     v.field("mlp", self.mlp, "plain: two matrices; gated: three");
     v.field("activation", self.activation, "between the matrices of the MLP");
     v.field("position", self.position, "how positions enter");
+    v.field("rotary_fraction", self.rotary_fraction, between(1e-6, 1.0),
+            "share of each head that rotary positions turn (partial_rotary_factor)");
     v.field("norm", self.norm, "layer_norm has a bias, rms_norm has none");
     v.field("norms_per_layer", self.norms_per_layer, between(std::int64_t{1}, std::int64_t{4}),
             "norms in a layer");
@@ -114,6 +117,10 @@ struct ModelSpec {
   }
   [[nodiscard]] std::int64_t mlp_width() const {
     return intermediate > 0 ? intermediate : 4 * hidden;
+  }
+  // Of a head's numbers, those that rotary positions turn: rounded down, as transformers do.
+  [[nodiscard]] std::int64_t rotated_of_head() const {
+    return static_cast<std::int64_t>(static_cast<double>(size_of_head()) * rotary_fraction);
   }
   [[nodiscard]] std::int64_t query_width() const { return heads * size_of_head(); }
   [[nodiscard]] std::int64_t key_value_width() const { return key_value_heads() * size_of_head(); }
