@@ -112,6 +112,21 @@ StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_colu
 }
 
 void StepRows::add(const StepRecord& record) {
+  scheduled_.clear();
+  append_scheduled(scheduled_, record.step->entries);
+  write(record);
+}
+
+// What is scheduled, most of a row, is the same in all of them.
+void StepRows::add(const SpanRecord& span) {
+  scheduled_.clear();
+  append_scheduled(scheduled_, span.repeated->entries);
+  for (std::int64_t n = 0; n < span.num_steps; ++n) {
+    write(span.record_of(n));
+  }
+}
+
+void StepRows::write(const StepRecord& record) {
   if (in_order_) {
     Row row{record.end, {}};
     append(row.text, record);
@@ -121,12 +136,6 @@ void StepRows::add(const StepRecord& record) {
   }
   append(file_.row(), record);
   file_.row_done();
-}
-
-void StepRows::add(const SpanRecord& span) {
-  for (std::int64_t n = 0; n < span.num_steps; ++n) {
-    add(span.record_of(n));
-  }
 }
 
 void StepRows::know_until(EngineId engine, SimTime time) {
@@ -151,7 +160,7 @@ void StepRows::append(std::string& row, const StepRecord& record) const {
   row += ',';
   append_count(row, record.before.running);
   append_count(row, record.before.waiting);
-  append_scheduled(row, step.entries);
+  row += scheduled_;
   append_ids(row, step.preempted);
   append_ids(row, *record.finished);
   append_blocks(row, record.free_blocks_after);

@@ -39,10 +39,13 @@ class StepRows {
     [[nodiscard]] SimTime end() const { return time; }
     bool next() { return false; }
   };
+  // What is scheduled is told by `scheduled_`.
+  void write(const StepRecord& record);
   void append(std::string& row, const StepRecord& record) const;
 
   RowWriter file_;
   std::optional<InTimeOrder<Row>> in_order_;  // where spans overlap
+  std::string scheduled_;
   EngineColumn engine_column_;
 };
 
