@@ -18,6 +18,7 @@ DeviceKv::DeviceKv(const EnginePlan& plan)
   for (std::size_t device = 0; device < plan_.devices.size(); ++device) {
     all_layers_ += plan_.layers_of(device);
   }
+  multiple_ = all_layers_ % lead_layers_ == 0 ? all_layers_ / lead_layers_ : 0;
 }
 
 KvUsage DeviceKv::of_device(const KvUsage& lead, std::size_t device) const {
@@ -49,7 +50,7 @@ KvUsage DeviceKv::of_device(const KvUsage& lead, std::size_t device) const {
   return own;
 }
 
-SequenceKvUsage DeviceKv::of_all_devices(const SequenceKvUsage& lead) const {
+SequenceKvUsage DeviceKv::in_proportion_to_layers(const SequenceKvUsage& lead) const {
   return {in_proportion(lead.written, all_layers_, lead_layers_),
           in_proportion(lead.reserved, all_layers_, lead_layers_)};
 }

@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-bool KvAccount::update(SequenceId id, const SequenceKvUsage& usage, SimTime now) {
+bool KvAccount::change(SequenceId id, const SequenceKvUsage& usage, SimTime now) {
   TESSERA_INVARIANT(usage.written <= usage.reserved, "written <= reserved");
   if (index_of(id) >= entries_.size()) {
     entries_.resize(index_of(id) + 1);

@@ -17,7 +17,15 @@ class KvAccount {
   };
 
   // From `now` on the sequence holds `usage`. Returns whether that is a change.
-  bool update(SequenceId id, const SequenceKvUsage& usage, SimTime now);
+  bool update(SequenceId id, const SequenceKvUsage& usage, SimTime now) {
+    if (index_of(id) < entries_.size()) {
+      const SequenceKvUsage& held = entries_[index_of(id)].usage;
+      if (usage.written == held.written && usage.reserved == held.reserved) {
+        return false;
+      }
+    }
+    return change(id, usage, now);
+  }
   // How what a sequence holds has grown at the starts of some steps, 1 … n.
   struct Growth {
     SimTime start;     // of step 0
@@ -39,6 +47,8 @@ class KvAccount {
     SimTime since;
     Totals totals;
   };
+  bool change(SequenceId id, const SequenceKvUsage& usage, SimTime now);
+
   std::vector<Entry> entries_;  // by SequenceId
 };
 

@@ -45,8 +45,11 @@ std::string why_no_jumps(const Scenario& scenario, const MemoryPlan& plan) {
   return {};
 }
 
-bool in_spans(const Scenario& scenario, const SourceTraits& source, const MemoryPlan& plan) {
-  return !source.gives_up && !source.several_sequences && why_not_in_spans(scenario, plan).empty();
+// The span engine names no sequences; jumps do.
+bool in_spans(const Scenario& scenario, const SourceTraits& source, const Recorder& recorder,
+              const MemoryPlan& plan) {
+  return !source.gives_up && !source.several_sequences && !recorder.names_sequences() &&
+         why_not_in_spans(scenario, plan).empty();
 }
 
 MemoryPlan lead_plan(const Scenario& scenario) {
@@ -70,14 +73,14 @@ std::string why_step_by_step(const Scenario& scenario, const SourceTraits& sourc
     return why;
   }
   const MemoryPlan plan = lead_plan(scenario);
-  return in_spans(scenario, source, plan) ? std::string() : why_no_jumps(scenario, plan);
+  return in_spans(scenario, source, recorder, plan) ? std::string() : why_no_jumps(scenario, plan);
 }
 
 std::unique_ptr<ServingEngine> make_engine(EngineId id, const Scenario& scenario,
                                            const EnginePlan& plan, const SourceTraits& source,
                                            Recorder& recorder) {
   const bool one_by_one = !why_step_by_step(scenario, source, recorder).empty();
-  if (!one_by_one && in_spans(scenario, source, plan.lead_plan())) {
+  if (!one_by_one && in_spans(scenario, source, recorder, plan.lead_plan())) {
     return make_span_engine(id, scenario, plan.lead_plan(), recorder);
   }
   return std::make_unique<Engine>(id, scenario, plan, recorder,

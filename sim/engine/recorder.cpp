@@ -84,6 +84,37 @@ DeviceLedger SpanRecord::ledger_of(std::int64_t n) const {
   return then;
 }
 
+StepRecord SpanRecord::record_of(std::int64_t n) const {
+  static const std::vector<Sequence*> nobody;
+  const bool is_last = n + 1 == num_steps;
+  StepRecord record;
+  record.engine = engine;
+  record.iteration = first_iteration + n;
+  record.scheduled = record.start = start_of(n);
+  record.end = is_last ? end : start_of(n + 1);
+  record.time = time_of(n);
+  record.step = repeated;
+  record.shape = shape;
+  record.shape.decode_context += Tokens{n * shape.decode_sequences};
+  record.finished = is_last ? finished : &nobody;
+  record.before = queues;
+  record.after = is_last ? after : queues;
+  if (free_blocks) {
+    record.free_blocks_after_schedule = *free_blocks - Blocks{taken_until(n)};
+  }
+  record.free_blocks_after = is_last ? free_blocks_after : record.free_blocks_after_schedule;
+  record.total_blocks = total_blocks;
+  return record;
+}
+
+UsageRecord SpanRecord::usage_of(std::int64_t n) const {
+  return {.engine = engine,
+          .device = device,
+          .time = start_of(n),
+          .ledger = ledger_of(n),
+          .queues = queues};
+}
+
 std::int64_t SpanRecord::step_at(SimTime instant) const {
   TESSERA_INVARIANT(start <= instant && instant < end, "the time lies in the span");
   // The fewest steps that end after it, less one.

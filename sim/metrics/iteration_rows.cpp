@@ -1,6 +1,5 @@
 #include "sim/metrics/iteration_rows.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "sim/metrics/row_text.hpp"
@@ -108,8 +107,11 @@ bool SpanIterations::next() {
 }
 
 IterationRows::IterationRows(const std::filesystem::path& folder, std::int64_t overlapping_engines)
-    : file_(folder / "iterations.csv", iteration_columns),
-      engines_(static_cast<std::size_t>(overlapping_engines)) {}
+    : file_(folder / "iterations.csv", iteration_columns) {
+  if (overlapping_engines > 0) {
+    in_order_.emplace(overlapping_engines);
+  }
+}
 
 void IterationRows::add(const StepRecord& record) {
   add(record.engine, record.end, SpanIterations(record));
@@ -120,51 +122,29 @@ void IterationRows::add(const SpanRecord& span) {
 }
 
 void IterationRows::add(EngineId engine, SimTime end, SpanIterations iterations) {
-  if (engines_.empty()) {
-    do {
-      write_iteration(file_, iterations.current());
-    } while (iterations.next());
+  if (in_order_) {
+    in_order_->add(engine, std::move(iterations));
+    know_until(engine, end);
     return;
   }
-  engines_[static_cast<std::size_t>(number_of(engine))].pending.push_back(std::move(iterations));
-  know_until(engine, end);
+  do {
+    write_iteration(file_, iterations.current());
+  } while (iterations.next());
 }
 
 void IterationRows::know_until(EngineId engine, SimTime time) {
-  if (!engines_.empty()) {
-    engines_[static_cast<std::size_t>(number_of(engine))].known_until = time;
-    write_settled();
-  }
-}
-
-// As far as no engine can still tell of a step that ends before, or with it.
-void IterationRows::write_settled() {
-  while (true) {
-    Engine* first = nullptr;
-    SimTime known = SimTime::max();
-    for (Engine& engine : engines_) {
-      if (engine.pending.empty()) {
-        known = std::min(known, engine.known_until);
-      } else if (first == nullptr ||
-                 engine.pending.front().current().end < first->pending.front().current().end) {
-        first = &engine;
-      }
-    }
-    if (first == nullptr || first->pending.front().current().end > known) {
-      return;
-    }
-    write_iteration(file_, first->pending.front().current());
-    if (!first->pending.front().next()) {
-      first->pending.pop_front();
-    }
+  if (in_order_) {
+    in_order_->know_until(engine, time, [this](const SpanIterations& iterations) {
+      write_iteration(file_, iterations.current());
+    });
   }
 }
 
 void IterationRows::close() {
-  for (Engine& engine : engines_) {
-    engine.known_until = SimTime::max();
+  if (in_order_) {
+    in_order_->finish(
+        [this](const SpanIterations& iterations) { write_iteration(file_, iterations.current()); });
   }
-  write_settled();
   file_.close();
 }
 

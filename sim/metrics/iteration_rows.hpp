@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <optional>
 #include <vector>
 
+#include "sim/metrics/in_time_order.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -36,6 +36,7 @@ class SpanIterations {
   explicit SpanIterations(const SpanRecord& span);
 
   [[nodiscard]] const Iteration& current() const { return current_; }
+  [[nodiscard]] SimTime end() const { return current_.end; }
   // Goes on to the next one. False where there is none.
   bool next();
 
@@ -62,15 +63,10 @@ class IterationRows {
   void close();
 
  private:
-  struct Engine {
-    std::deque<SpanIterations> pending;
-    SimTime known_until;
-  };
   void add(EngineId engine, SimTime end, SpanIterations iterations);
-  void write_settled();
 
   RowWriter file_;
-  std::vector<Engine> engines_;  // that overlap
+  std::optional<InTimeOrder<SpanIterations>> in_order_;  // where spans overlap
 };
 
 }  // namespace tessera

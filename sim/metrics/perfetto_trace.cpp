@@ -97,6 +97,13 @@ void PerfettoTrace::add(const UsageRecord& record) {
   }
 }
 
+void PerfettoTrace::add(const SpanRecord& span) {
+  for (std::int64_t n = 0; n < span.num_steps; ++n) {
+    add(span.usage_of(n));
+    add(span.record_of(n));
+  }
+}
+
 void PerfettoTrace::add(const RequestRecord& record) {
   const SimTime arrival = record.request.arrival;
   const std::size_t lane = engine(record.engine).requests.place(arrival, record.ended);

@@ -33,6 +33,8 @@ class PerfettoTrace {
   PerfettoTrace(const std::filesystem::path& folder, std::int64_t num_engines);
   void add(const StepRecord& record);
   void add(const UsageRecord& record);
+  // Its steps, and the use of memory at each of them. Precondition: it names its sequences.
+  void add(const SpanRecord& span);
   void add(const RequestRecord& record);
   // Names the lanes and ends the file.
   void close();

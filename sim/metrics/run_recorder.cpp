@@ -91,7 +91,8 @@ void RunRecorder::State::open_files() {
   }
   if (output.steps) {
     step_rows.emplace(folder->staging(),
-                      node.engines > 1 ? EngineColumn::last : EngineColumn::absent);
+                      node.engines > 1 ? EngineColumn::last : EngineColumn::absent,
+                      overlapping_engines());
   }
   if (output.trace) {
     trace.emplace(folder->staging(), node.engines);
@@ -197,6 +198,9 @@ void RunRecorder::on_usage(const UsageRecord& record) {
   if (state_->iteration_rows) {
     state_->iteration_rows->know_until(record.engine, record.time);
   }
+  if (state_->step_rows) {
+    state_->step_rows->know_until(record.engine, record.time);
+  }
   if (state_->memory) {
     state_->memory->add(record);
   }
@@ -230,15 +234,26 @@ void RunRecorder::on_span(const SpanRecord& span) {
   if (state_->iteration_rows) {
     state_->iteration_rows->add(span);
   }
+  if (state_->step_rows) {
+    state_->step_rows->add(span);
+  }
+  if (state_->trace) {
+    state_->trace->add(span);
+  }
 }
 
-// steps.csv, request_kv.csv and trace.json name the sequences of every step, free_runs.csv the
-// runs.
+// request_kv.csv and free_runs.csv look into every step. A trace's events of several engines need
+// their steps in order of time.
 bool RunRecorder::takes_spans() const {
   const OutputSpec& output = state_->scenario.output;
-  const bool names_sequences =
-      output.steps || output.request_kv || output.trace || output.free_runs;
-  return !output.generation && (state_->folder == nullptr || !names_sequences);
+  const bool traces_several = output.trace && state_->scenario.engine.parallel.replicas > 1;
+  const bool looks_into_steps = output.request_kv || output.free_runs || traces_several;
+  return !output.generation && (state_->folder == nullptr || !looks_into_steps);
+}
+
+bool RunRecorder::names_sequences() const {
+  const OutputSpec& output = state_->scenario.output;
+  return state_->folder != nullptr && (output.steps || output.trace);
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {

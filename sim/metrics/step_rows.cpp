@@ -1,5 +1,7 @@
 #include "sim/metrics/step_rows.hpp"
 
+#include <utility>
+
 #include "tessera/core/decimal.hpp"
 
 namespace tessera {
@@ -101,12 +103,56 @@ Tokens hit_tokens(const std::vector<CacheHit>& hits) {
 
 }  // namespace
 
-StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_column)
-    : file_(folder / "steps.csv", step_header(engine_column)), engine_column_(engine_column) {}
+StepRows::StepRows(const std::filesystem::path& folder, EngineColumn engine_column,
+                   std::int64_t overlapping_engines)
+    : file_(folder / "steps.csv", step_header(engine_column)), engine_column_(engine_column) {
+  if (overlapping_engines > 0) {
+    in_order_.emplace(overlapping_engines);
+  }
+}
 
 void StepRows::add(const StepRecord& record) {
+  scheduled_.clear();
+  append_scheduled(scheduled_, record.step->entries);
+  write(record);
+}
+
+// What is scheduled, most of a row, is the same in all of them.
+void StepRows::add(const SpanRecord& span) {
+  scheduled_.clear();
+  append_scheduled(scheduled_, span.repeated->entries);
+  for (std::int64_t n = 0; n < span.num_steps; ++n) {
+    write(span.record_of(n));
+  }
+}
+
+void StepRows::write(const StepRecord& record) {
+  if (in_order_) {
+    Row row{record.end, {}};
+    append(row.text, record);
+    in_order_->add(record.engine, std::move(row));
+    know_until(record.engine, record.end);
+    return;
+  }
+  append(file_.row(), record);
+  file_.row_done();
+}
+
+void StepRows::know_until(EngineId engine, SimTime time) {
+  if (in_order_) {
+    in_order_->know_until(engine, time, [this](const Row& row) { file_.add(row.text); });
+  }
+}
+
+void StepRows::close() {
+  if (in_order_) {
+    in_order_->finish([this](const Row& row) { file_.add(row.text); });
+  }
+  file_.close();
+}
+
+void StepRows::append(std::string& row, const StepRecord& record) const {
   const Step& step = *record.step;
-  std::string& row = file_.row();
   append_count(row, record.iteration);
   append_clock(row, record.start);
   row += ',';
@@ -114,7 +160,7 @@ void StepRows::add(const StepRecord& record) {
   row += ',';
   append_count(row, record.before.running);
   append_count(row, record.before.waiting);
-  append_scheduled(row, step.entries);
+  row += scheduled_;
   append_ids(row, step.preempted);
   append_ids(row, *record.finished);
   append_blocks(row, record.free_blocks_after);
@@ -135,7 +181,6 @@ void StepRows::add(const StepRecord& record) {
     row += ',';
     append_integer(row, number_of(record.engine));
   }
-  file_.row_done();
 }
 
 }  // namespace tessera

@@ -4,8 +4,8 @@
 #include <deque>
 
 #include "sim/metrics/distribution.hpp"
-#include "sim/metrics/request_rows.hpp"
 #include "sim/metrics/iteration_rows.hpp"
+#include "sim/metrics/request_rows.hpp"
 #include "sim/metrics/step_totals.hpp"
 #include "sim/metrics/usage_totals.hpp"
 #include "tessera/core/random.hpp"
@@ -84,7 +84,7 @@ class DecodeStep {
 
 void step_rows(benchmark::State& state) {
   const TemporaryFolder room;
-  StepRows rows(room.path(), EngineColumn::absent);
+  StepRows rows(room.path(), EngineColumn::absent, 0);
   DecodeStep step(state.range(0));
   for (auto _ : state) {
     rows.add(step.next());

@@ -177,6 +177,22 @@ TEST(Node, ReplicasInSpansEndAllRequestsAsStepByStep) {
   }
 }
 
+// At one moment, steps that take no time are told round by round, which no span knows of.
+TEST(Node, ReplicasWhoseStepsMayTakeNoTimeGoStepByStep) {
+  Scenario scenario = small_scenario(30);
+  scenario.engine.advance = Advance::span;
+  scenario.engine.overheads.step = Duration{};
+  AffineCostSpec cost;
+  cost.base = Duration{};
+  scenario.cost = cost;
+  EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "");
+  scenario.engine.parallel.replicas = 2;
+  EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "a step may take no time");
+  cost.base = Duration::milliseconds(1);
+  scenario.cost = cost;
+  EXPECT_EQ(why_step_by_step(scenario, {}, Ends{}), "");
+}
+
 // What an engine of several does with the requests that it was sent is what it would do alone, as
 // nothing else joins them. (They are sent when they arrive, and seen at the same boundaries.)
 TEST(Node, EachReplicaBehavesAsIfItWereAlone) {

@@ -160,6 +160,11 @@ struct SpanRecord {
   // the gaps to their last tokens before step 0 are left to the recorder, and so is what of their
   // work had been lost.
   const Step* repeated = nullptr;
+  // Where it is known, also what the last step left.
+  const std::vector<Sequence*>* finished = nullptr;
+  QueueSizes after;
+  std::optional<Blocks> free_blocks_after;
+  std::optional<Blocks> total_blocks;
 
   // Memory, from the start of step 0, after what it decided: what differs from an idle engine, or
   // where `own_ledger` holds, from step 0.
@@ -199,6 +204,9 @@ struct SpanRecord {
   [[nodiscard]] std::int64_t taken_until(std::int64_t n) const;
   [[nodiscard]] Bytes never_in(std::int64_t n) const;
   [[nodiscard]] DeviceLedger ledger_of(std::int64_t n) const;
+  // As if it had been recorded by itself. Precondition: `repeated` is known.
+  [[nodiscard]] StepRecord record_of(std::int64_t n) const;
+  [[nodiscard]] UsageRecord usage_of(std::int64_t n) const;
   // The last step that has begun at `time`. Precondition: start <= time < end.
   [[nodiscard]] std::int64_t step_at(SimTime time) const;
 };
@@ -253,8 +261,10 @@ class Recorder {
   // Where takes_spans() holds, this may stand for on_step and the on_usage of each step's start;
   // the others are called as ever.
   virtual void on_span(const SpanRecord&) {}
-  // Whether it can do with what a span says, which names no sequences.
+  // Whether it can do with what a span says.
   [[nodiscard]] virtual bool takes_spans() const { return false; }
+  // Whether spans must name their sequences, as `repeated` does.
+  [[nodiscard]] virtual bool names_sequences() const { return false; }
   virtual void on_request_end(const RequestRecord&) {}
   // Called only where wants_request_kv() holds: it costs a call per sequence and step.
   virtual void on_request_kv(const RequestKvRecord&) {}

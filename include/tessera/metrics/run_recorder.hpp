@@ -40,6 +40,7 @@ class RunRecorder final : public Recorder {
   void on_usage(const UsageRecord& record) override;
   void on_span(const SpanRecord& span) override;
   [[nodiscard]] bool takes_spans() const override;
+  [[nodiscard]] bool names_sequences() const override;
   void on_request_end(const RequestRecord& record) override;
   void on_request_kv(const RequestKvRecord& record) override;
   [[nodiscard]] bool wants_request_kv() const override;
