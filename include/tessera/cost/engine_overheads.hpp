@@ -77,8 +77,8 @@ struct EnumNames<Activations> {
 struct CudaGraphs {
   std::int64_t largest = 512;
   std::int64_t small_up_to = 272;
-  Bytes small{208 * 1024};  // of a graph, for each layer
-  Bytes large{832 * 1024};
+  Bytes small{std::int64_t{208} * 1024};  // of a graph, for each layer
+  Bytes large{std::int64_t{832} * 1024};
 
   template <class Self, class Visitor>
   static void describe(Self& self, Visitor& v) {
