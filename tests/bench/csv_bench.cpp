@@ -6,6 +6,7 @@
 #include "sim/metrics/distribution.hpp"
 #include "sim/metrics/iteration_rows.hpp"
 #include "sim/metrics/request_rows.hpp"
+#include "sim/metrics/step_rows.hpp"
 #include "sim/metrics/step_totals.hpp"
 #include "sim/metrics/usage_totals.hpp"
 #include "tessera/core/random.hpp"
