@@ -132,7 +132,10 @@ void add_memory(Cells& cells, const Measured& measured) {
     append_integer(blocks, node.kv_blocks->count() * node.engines);
   }
   cells.text("kv_blocks", blocks);
-  cells.count("kv_capacity_tokens", node.kv_capacity.count() * node.engines);
+  // An engine that keeps no KV has room for any number of tokens, and so have several.
+  const bool is_bounded = node.kv_capacity < Tokens::max();
+  const Tokens capacity_tokens = is_bounded ? node.kv_capacity * node.engines : Tokens::max();
+  cells.count("kv_capacity_tokens", capacity_tokens.count());
   cells.mean_bytes("kv_reserved_mean_bytes", usage.reserved(), time);
   cells.mean_bytes("kv_wasted_mean_bytes", usage.wasted(), time);
   cells.count("kv_reserved_peak_bytes", measured.peak_reserved.count());

@@ -110,6 +110,19 @@ TEST(CliNode, EveryDeviceHasItsLedgerAndEveryRequestItsEngine) {
   EXPECT_EQ(series.at(1).at("engine"), "1");
 }
 
+// Three times no bound is none: it does not wrap around.
+TEST(CliNode, ReplicasWithoutACacheHaveNoBoundOnTheirCapacity) {
+  const Workplace place;
+  place.write("small.yaml", small_scenario());
+  const Finished run =
+      place.run({"run", "small.yaml", "--set", "engine.policy={kind: static}", "--set",
+                 "engine.kv_cache={kind: none}", "--set", "engine.parallel.replicas=3", "--set",
+                 "hardware.count=3", "--quiet", "-o", "out"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(rows_of(place.path() / "out" / "summary.csv").at(0).at("kv_capacity_tokens"),
+            "9223372036854775807");
+}
+
 // What the header of the scenario says in words.
 TEST(CliNode, OneT4OrFourIsAnsweredAsItsHeaderSays) {
   const Workplace place;
