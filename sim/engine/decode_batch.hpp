@@ -2,11 +2,10 @@
 // is a sum.
 //
 // A sequence is kept as a key (its entries less the iteration), and the batch as the number and the
-// sum of the keys. Who leaves at which iteration, and who then takes its last block, waits in a
-// ring each. Who takes a block at which iteration is counted by the iteration modulo the block
-// size. Integrals over time are differences of clocks that move with every span: Σ iteration ·
-// duration gives what a sequence has written, and for each residue the sum of the instants at which
-// blocks are taken gives what it has owned.
+// sum of the keys. Who leaves at which iteration waits in a ring. Who takes a block at which
+// iteration is counted by the iteration modulo the block size. Integrals over time are differences
+// of clocks that move with every span: Σ iteration · duration gives what a sequence has written,
+// and for each residue the sum of the instants at which blocks are taken gives what it has owned.
 #pragma once
 
 #include <algorithm>
@@ -23,16 +22,17 @@ namespace tessera {
 
 class DecodeBatch {
  public:
-  // What the steps of a span take, beside what its first step has taken already.
-  struct Taken {
-    std::int64_t steps = 1;  // as many as there were blocks for
-    std::int64_t blocks = 0;
-    Int128 moment = 0;  // Σ over them of the time from the start to when each is taken
+  // What steps do, beside what the first of them has taken already.
+  struct Advanced {
+    std::int64_t steps = 1;   // as many as there were blocks for
+    std::int64_t blocks = 0;  // that they take
+    std::int64_t length = 0;  // picoseconds
   };
-  // A sequence's last block, of which so much will never be used. Step 0 is the span's first.
-  struct LastBlock {
-    std::int64_t step = 0;
-    std::int64_t never = 0;  // entries
+  // ∫ over time of what a sequence has held: entries and blocks × picoseconds.
+  struct Held {
+    Int128 entries = 0;
+    Int128 blocks = 0;
+    Int128 never = 0;  // entries of room that will never be used
   };
 
   // All sequences are among `all`.
@@ -40,62 +40,47 @@ class DecodeBatch {
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
-  // and tokens are its own again, and what it held is accounted for.
+  // and tokens are its own again.
   void join(std::uint32_t slot, SimTime now);
-  void leave(std::uint32_t slot, SimTime now);
+  Held leave(std::uint32_t slot, SimTime now);
 
   [[nodiscard]] std::int64_t size() const { return size_; }
   // Before the step of this iteration.
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
   [[nodiscard]] std::int64_t entries() const { return keys_ + size_ * iteration_; }
-  [[nodiscard]] std::int64_t entries_of(const SpanSequence& sequence) const {
-    return sequence.key + iteration_;
-  }
   // Blocks that it takes, and whether one of them is for this sequence.
   [[nodiscard]] std::int64_t next_blocks() const { return takes_[residue_]; }
   [[nodiscard]] bool takes_next(const SpanSequence& sequence) const {
     return sequence.residue == residue_;
   }
-  // It takes them. Returns the entries that will never be used of those that are last ones.
-  [[nodiscard]] std::int64_t take_next_blocks() {
-    return last_blocks_.holds(iteration_) ? take_last_blocks_now() : 0;
-  }
 
   // To the next iteration at which somebody leaves. Precondition: size() > 0.
   [[nodiscard]] std::int64_t steps_to_next_end() const { return ends_.distance(iteration_); }
-  // Runs as many of so many steps as there are spare blocks for; the first one has taken its own.
-  // Preconditions: steps > 0, from `now` on they take `durations`.
-  [[nodiscard]] Taken run(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                          SimTime now) {
+  // Gets through as many of so many steps as there are spare blocks for; the first one has taken
+  // its own. Preconditions: steps > 0, from `now` on they take `durations`.
+  Advanced advance(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
+                   SimTime now) {
+    Advanced done;
+    if (takes_[residue_] > 0) {
+      clocks_[residue_].take(now);
+    }
     if (steps == 1) {
-      if (takes_[residue_] > 0) {
-        take_clocks_[residue_] += now.since_start().picoseconds();
-      }
-      return {};
+      done.length = durations.first();
+      entry_clock_ += Int128{iteration_} * done.length;
+    } else {
+      take(steps, spare, durations, now, done);
+      done.length = durations.sum_of_few(done.steps);
+      entry_clock_ += Int128{iteration_} * done.length + durations.moment_of_few(done.steps);
     }
-    // Each takes at most a block in so many steps as a block has entries.
-    const bool all_fit = size_ * (steps / block_size_ + 1) <= spare;
-    const bool many = steps > 4 * std::min(size_, block_size_);
-    return all_fit && many ? take_at_once(steps, durations, now)
-                           : take_in_turn(steps, spare, durations, now);
-  }
-  // The last blocks that these steps take. Good until the next call.
-  [[nodiscard]] std::span<const LastBlock> take_last_blocks(std::int64_t steps) {
-    last_taken_.clear();
-    if (first_last_block_ < iteration_ + steps && !last_blocks_.empty()) {
-      find_last_blocks(steps);
-    }
-    return last_taken_;
-  }
-  // They are over, after so many picoseconds; appends who leaves now, in no particular order.
-  void end(std::int64_t steps, Int128 step_moment, std::int64_t time,
-           std::vector<std::uint32_t>& leaving) {
-    entry_clock_ += Int128{iteration_} * time + step_moment;
-    iteration_ += steps;
-    const std::int64_t residue = residue_ + steps;
+    iteration_ += done.steps;
+    const std::int64_t residue = residue_ + done.steps;
     residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
+    return done;
+  }
+  // Appends who leaves now, in no particular order.
+  void take_ends(std::vector<std::uint32_t>& leaving) {
     if (ends_.holds(iteration_)) {
-      take_ends(leaving);
+      find_ends(leaving);
     }
   }
 
@@ -103,24 +88,29 @@ class DecodeBatch {
   [[nodiscard]] std::span<const std::int64_t> takes() const { return takes_; }
 
  private:
-  [[nodiscard]] Taken take_in_turn(std::int64_t steps, std::int64_t spare,
-                                   const DurationSeries& durations, SimTime now);
-  [[nodiscard]] Taken take_at_once(std::int64_t steps, const DurationSeries& durations,
-                                   SimTime now);
-  void take_ends(std::vector<std::uint32_t>& leaving);
-  std::int64_t take_last_blocks_now();
-  void find_last_blocks(std::int64_t steps);
+  // Of the iterations of a residue, while someone takes blocks at them.
+  struct Clock {
+    Int128 sum = 0;  // of their times
+    SimTime last;    // the latest of them
+    void take(SimTime time) {
+      sum += time.since_start().picoseconds();
+      last = time;
+    }
+  };
+
+  void take(std::int64_t steps, std::int64_t spare, const DurationSeries& durations, SimTime now,
+            Advanced& done);
+  void take_in_turn(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
+                    SimTime now, Advanced& done);
+  void take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now,
+                    Advanced& done);
+  void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
-  // Entries of its last block that will never be used, if it takes that now.
-  [[nodiscard]] std::int64_t take_last_block(std::uint32_t slot, std::int64_t iteration);
 
   std::vector<SpanSequence>& all_;
   std::int64_t block_size_;
   EventRing ends_;
-  EventRing last_blocks_;
-  std::int64_t first_last_block_ = 0;  // nobody is in a bucket before that of this iteration
-  std::vector<LastBlock> last_taken_;  // of a span
 
   std::int64_t size_ = 0;
   std::int64_t keys_ = 0;                // Σ
@@ -129,10 +119,9 @@ class DecodeBatch {
 
   // Clocks, at the start of `iteration_`.
   std::int64_t iteration_ = 0;
-  std::uint32_t residue_ = 0;        // of it
-  Int128 entry_clock_ = 0;           // Σ iteration · its step's time
-  std::vector<Int128> take_clocks_;  // Σ of the times of the iterations of a residue, while someone
-                                     // takes blocks at them
+  std::uint32_t residue_ = 0;  // of it
+  Int128 entry_clock_ = 0;     // Σ iteration · its step's time
+  std::vector<Clock> clocks_;  // by residue
 };
 
 }  // namespace tessera

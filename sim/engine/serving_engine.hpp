@@ -36,6 +36,9 @@ class ServingEngine {
   // Precondition: busy, and busy_until() == now.
   virtual void end_step(SimTime now, const std::function<void(const Request&)>& on_end) = 0;
 
+  // Nothing is left to do: what it has summed up is recorded.
+  virtual void finish() {}
+
   [[nodiscard]] virtual bool busy() const = 0;
   [[nodiscard]] virtual SimTime busy_until() const = 0;
   [[nodiscard]] virtual std::int64_t iterations() const = 0;

@@ -52,6 +52,7 @@ class Node {
     }
     std::int64_t iterations = 0;
     for (const Replica& replica : replicas_) {
+      replica.engine->finish();
       iterations += replica.engine->iterations();
     }
     recorder_.on_end({.time = now_, .source = source_.counts(), .iterations = iterations});

@@ -10,9 +10,12 @@
 
 #include "sim/engine/decode_batch.hpp"
 #include "sim/engine/engine.hpp"
+#include "sim/engine/last_blocks.hpp"
 #include "sim/engine/phase_account.hpp"
 #include "sim/engine/running_list.hpp"
+#include "sim/engine/slot_queue.hpp"
 #include "sim/engine/span_pricer.hpp"
+#include "sim/engine/span_report.hpp"
 #include "sim/engine/span_sequence.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/engine/simulate.hpp"
@@ -37,29 +40,6 @@ DeviceLedger idle_ledger(const MemoryPlan& plan, const KvCache& empty) {
   return ledger;
 }
 
-// First come, first out. It starts anew whenever it is empty, and forgets those who have left when
-// they are more than those who wait.
-class SlotQueue {
- public:
-  void push_back(Slot slot) { slots_.push_back(slot); }
-  void pop_front() {
-    if (++first_ == slots_.size()) {
-      slots_.clear();
-      first_ = 0;
-    } else if (first_ > 1'000 && 2 * first_ > slots_.size()) {
-      slots_.erase(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(first_));
-      first_ = 0;
-    }
-  }
-  [[nodiscard]] Slot front() const { return slots_[first_]; }
-  [[nodiscard]] bool empty() const { return slots_.empty(); }
-  [[nodiscard]] std::size_t size() const { return slots_.size() - first_; }
-
- private:
-  std::vector<Slot> slots_;
-  std::size_t first_ = 0;
-};
-
 class SpanEngine final : public ServingEngine {
  public:
   SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
@@ -67,12 +47,13 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
   SimTime schedule(SimTime now, SimTime horizon) override;
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
+  void finish() override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
-  [[nodiscard]] SimTime busy_until() const override { return span_.end; }
+  [[nodiscard]] SimTime busy_until() const override { return end_; }
   [[nodiscard]] std::int64_t iterations() const override { return decodes_.iteration(); }
   [[nodiscard]] Bytes kv_reserved() const override {
-    return pool_.block * (pool_.usable.count() - free_ + (is_busy_ ? span_.num_taken : 0));
+    return pool_.block * (pool_.usable.count() - free_);
   }
 
  private:
@@ -86,21 +67,30 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] Slot take_waiting();
 
   // Running it, and as many like it as may be.
-  void launch(SimTime now, SimTime horizon);
-  void shape_chunks();
-  void describe_memory();
-  void extend_span(SimTime now, SimTime horizon);
-  void take_last_blocks();
-  void count_chunks();
+  void launch_decodes(SimTime now, SimTime horizon);
+  void launch_mixed(SimTime now);
+  [[nodiscard]] StepShape shape_of_decodes() const;
+  [[nodiscard]] StepShape shape_with_chunks() const;
+  DecodeBatch::Advanced advance(std::int64_t steps, const DurationSeries& durations,
+                                Bytes workspace, SimTime now);
+  void sum_up(std::int64_t length, Bytes workspace);
 
   // Ending it.
   void end_chunks(SimTime now);
+  void end_prefill(Slot slot, SimTime now);
   void settle_chunk(SpanSequence& sequence, SimTime now);
+  void leave_decodes(Slot slot, SimTime now);
+  void give_back(SpanSequence& sequence);
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
   void reject(const Request& request, SimTime now, EndReason reason);
   [[nodiscard]] bool can_ever_hold(Tokens prompt, Tokens output) const;
   [[nodiscard]] Tokens most_that_surely_fit() const;
   void report_idle(SimTime now);
+
+  // Telling of it, to a recorder that looks into spans.
+  void begin_report(SimTime now, const StepShape& shape);
+  [[nodiscard]] std::int64_t first_prompts() const;
+  [[nodiscard]] std::int64_t entries_of_chunks() const;
 
   [[nodiscard]] QueueSizes queues() const {
     return {.running = running_.size(),
@@ -116,9 +106,13 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] std::int64_t spare_blocks() const {
     return std::max(free_ - watermark_, std::int64_t{0});
   }
-  // Room beyond the end of a sequence that owns so many blocks.
-  [[nodiscard]] std::int64_t never_used(const SpanSequence& sequence, std::int64_t blocks) const {
-    return std::max(blocks * block_size_ - sequence.final_entries(), std::int64_t{0});
+  // Of the watermark's blocks, in use.
+  [[nodiscard]] std::int64_t unguarded_blocks() const {
+    return std::max(std::min(watermark_, pool_.usable.count()) - free_, std::int64_t{0});
+  }
+  // Room beyond the end of a sequence, in the blocks that it owns.
+  [[nodiscard]] std::int64_t never_used(const SpanSequence& sequence) const {
+    return sequence.never_used(sequence.blocks * block_size_);
   }
   [[nodiscard]] std::int64_t below_threshold(std::int64_t tokens) const {
     return threshold_ > 0 ? std::min(tokens, threshold_) : tokens;
@@ -151,20 +145,26 @@ class SpanEngine final : public ServingEngine {
   std::vector<Slot> passed_over_;
   PhaseAccount phases_;
 
-  // Sums over them.
-  std::int64_t prefilled_ = 0;  // Σ entries of the prefilling ones
-  std::int64_t never_ = 0;      // entries of room that will never be used
-  std::int64_t free_ = 0;       // blocks
+  std::int64_t free_ = 0;  // blocks
+
+  // The step that is decided.
+  std::int64_t budget_ = 0;
+  std::int64_t num_preempted_ = 0;
+  bool memory_blocks_ = false;  // somebody
+  bool queue_turns_ = false;    // it leaves the queue in another order
 
   // The span that runs.
   bool is_busy_ = false;
-  bool memory_blocks_ = false;  // somebody, in the step that is decided
-  bool queue_turns_ = false;    // the step that is decided leaves the queue in another order
-  SpanRecord span_;
-  std::int64_t budget_ = 0;
-  Duration of_prefills_;
-  std::vector<Duration> longer_gaps_;
-  std::vector<SpanRecord::LastBlock> last_blocks_;
+  SimTime end_;
+
+  SpanSums sums_;
+  std::int64_t most_owned_ = 0;  // blocks
+  Int128 entries_ = 0;           // ∫ of entries and blocks, in picoseconds
+  Int128 blocks_ = 0;
+  Int128 never_ = 0;
+  Int128 unguarded_ = 0;
+  std::unique_ptr<SpanReport> report_;  // to a recorder that looks into spans
+  SpanPricer::Mixed mixed_;
 };
 
 SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& plan,
@@ -184,10 +184,11 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       watermark_(pool_.watermark.count()),
       decodes_(sequences_, block_size_),
       free_(pool_.usable.count()) {
-  span_.engine = id;
-  span_.block = pool_.block;
-  span_.idle = &idle_;
-  span_.taken = decodes_.takes();
+  sums_.engine = id;
+  if (recorder.looks_into_spans()) {
+    report_ = std::make_unique<SpanReport>(id, idle_, pool_, bytes_per_token_, decodes_, sequences_,
+                                           block_size_);
+  }
   report_idle(SimTime{});
 }
 
@@ -237,25 +238,31 @@ Tokens SpanEngine::most_that_surely_fit() const {
 
 SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   if (is_busy_) {
-    return span_.end;
+    return end_;
   }
   if (running_.size() == 0 && !somebody_waits()) {
-    report_idle(now);
+    if (report_) {
+      report_idle(now);
+    }
     return SimTime::max();
   }
-  span_.num_preempted = 0;
+  num_preempted_ = 0;
   memory_blocks_ = false;
   queue_turns_ = false;
   serve_running(now);
   // Whoever preempts has no memory to give away.
-  if (span_.num_preempted == 0 && somebody_waits()) {
+  if (num_preempted_ == 0 && somebody_waits()) {
     admit_waiting(now);
   }
-  TESSERA_INVARIANT(running_.size() > 0 || span_.num_preempted > 0,
-                    "no idle node with runnable work");
+  TESSERA_INVARIANT(running_.size() > 0 || num_preempted_ > 0, "no idle node with runnable work");
   phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
-  launch(now, horizon);
-  return span_.end;
+  if (prefilling_.empty() && decodes_.size() > 0) {
+    launch_decodes(now, horizon);
+  } else {
+    launch_mixed(now);
+  }
+  is_busy_ = true;
+  return end_;
 }
 
 // In order of admission, everyone gets the blocks for its tokens; where there are none left, from
@@ -263,13 +270,17 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
 // in front of them.
 void SpanEngine::serve_running(SimTime now) {
   budget_ = policy_.max_num_batched_tokens.count() - decodes_.size();
-  std::int64_t needed = plan_chunks() + decodes_.next_blocks();
+  std::int64_t needed = decodes_.next_blocks();
+  if (!prefilling_.empty()) {
+    needed += plan_chunks();
+  }
   while (needed > free_) {
     preempt_last(needed, now);
   }
   free_ -= needed;
-  grant_chunks(now);
-  never_ += decodes_.take_next_blocks();
+  if (!prefilling_.empty()) {
+    grant_chunks(now);
+  }
 }
 
 // The chunks of this step. Returns the blocks that they need.
@@ -296,7 +307,9 @@ void SpanEngine::grant_chunks(SimTime now) {
     const std::int64_t blocks = blocks_of(sequence.entries + sequence.chunk);
     if (blocks > sequence.blocks) {
       settle_chunk(sequence, now);
-      never_ += never_used(sequence, blocks) - never_used(sequence, sequence.blocks);
+      if (report_) {
+        report_->add_never(sequence.never_used(blocks * block_size_) - never_used(sequence));
+      }
       sequence.blocks = blocks;
     }
   }
@@ -309,22 +322,20 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   running_.remove(slot);
   if (victim.state == State::decoding) {
     needed -= decodes_.takes_next(victim) ? 1 : 0;
-    decodes_.leave(slot, now);
+    leave_decodes(slot, now);
     victim.last_token = now;
   } else {
     needed -= blocks_of(victim.entries + victim.chunk) - victim.blocks;
     budget_ += victim.chunk;
     settle_chunk(victim, now);
-    prefilled_ -= victim.entries;
     prefilling_.pop_back();
   }
-  never_ -= never_used(victim, victim.blocks);
-  free_ += victim.blocks;
-  victim.blocks = 0;
+  give_back(victim);
   victim.entries = 0;
   victim.state = State::waiting;
   ++victim.record.num_preemptions;
-  ++span_.num_preempted;
+  ++num_preempted_;
+  ++sums_.preemptions;
   memory_blocks_ = true;
   preempted_.push_back(slot);
   phases_.move(SequenceId{slot}, Phase::preempted, now);
@@ -343,8 +354,7 @@ Slot SpanEngine::take_waiting() {
 }
 
 void SpanEngine::admit_waiting(SimTime now) {
-  while (!(preempted_.empty() && fresh_.empty()) && budget_ > 0 &&
-         running_.size() < policy_.max_num_seqs) {
+  while (running_.size() < policy_.max_num_seqs && budget_ > 0 && somebody_waits()) {
     const Slot slot = preempted_.empty() ? fresh_.front() : preempted_.back();
     SpanSequence& sequence = sequences_[slot];
     sequence.chunk = below_threshold(sequence.known());
@@ -387,7 +397,9 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
     sequence.record.scheduled = now;
   }
   free_ -= sequence.blocks;
-  never_ += never_used(sequence, sequence.blocks);
+  if (report_) {
+    report_->add_never(never_used(sequence));
+  }
   budget_ -= sequence.chunk;
   running_.push_back(slot);
   prefilling_.push_back(slot);
@@ -396,25 +408,49 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   return true;
 }
 
-void SpanEngine::launch(SimTime now, SimTime horizon) {
-  StepShape& shape = span_.shape;
-  shape = {};
+// Where nothing was preempted: to the next who leaves, to the first boundary that an arrival could
+// be seen at, or to the last step that there are spare blocks for, whichever comes first. Who waits
+// goes on waiting: the running ones only take memory, and their number and the budget that they
+// leave stay as they are.
+void SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
+  SpanPricer::Decodes& price = pricer_.decodes(decodes_.size());
+  const DurationSeries durations = pricer_.series(price, decodes_.entries() + decodes_.size());
+  const bool repeats = num_preempted_ == 0 && !queue_turns_;
+  std::int64_t steps = repeats ? decodes_.steps_to_next_end() : 1;
+  if (steps > 1 && horizon < SimTime::max()) {
+    steps = durations.terms_to_last(horizon - now, steps);
+  }
+  if (report_) {
+    begin_report(now, shape_of_decodes());
+    report_->set_price(pricer_, price, durations);
+  }
+  const DecodeBatch::Advanced done = advance(steps, durations, price.workspace, now);
+  pricer_.count(price, done.steps, done.length);
+}
+
+// Somebody prefills.
+void SpanEngine::launch_mixed(SimTime now) {
+  const StepShape shape = shape_with_chunks();
+  mixed_ = pricer_.mixed(shape);
+  if (report_) {
+    begin_report(now, shape);
+    report_->set_price(pricer_, mixed_);
+  }
+  pricer_.count(mixed_);
+  phases_.end_step(now, now + mixed_.time.total(), mixed_.of_prefills);
+  advance(1, DurationSeries(mixed_.total, 0), mixed_.workspace, now);
+}
+
+StepShape SpanEngine::shape_of_decodes() const {
+  StepShape shape;
   shape.decode_sequences = decodes_.size();
   shape.sampled_sequences = decodes_.size();
   shape.decode_context = Tokens{decodes_.entries() + decodes_.size()};
-  shape_chunks();
-  span_.first_iteration = decodes_.iteration();
-  span_.start = now;
-  span_.queues = queues();
-  of_prefills_ = pricer_.price(span_, decodes_.size());
-  describe_memory();
-  extend_span(now, horizon);
-  count_chunks();
-  is_busy_ = true;
+  return shape;
 }
 
-void SpanEngine::shape_chunks() {
-  StepShape& shape = span_.shape;
+StepShape SpanEngine::shape_with_chunks() const {
+  StepShape shape = shape_of_decodes();
   for (const Slot slot : prefilling_) {
     const SpanSequence& sequence = sequences_[slot];
     const std::int64_t n = sequence.chunk;
@@ -433,87 +469,51 @@ void SpanEngine::shape_chunks() {
       shape.prefill_squares += n * n;
     }
   }
+  return shape;
 }
 
-void SpanEngine::describe_memory() {
-  const std::int64_t live = decodes_.entries() + prefilled_;
-  const std::int64_t unguarded =
-      std::max(std::min(watermark_, pool_.usable.count()) - free_, std::int64_t{0});
-  span_.live = bytes_per_token_ * live;
-  span_.reserved = pool_.block * (pool_.usable.count() - free_);
-  span_.never = bytes_per_token_ * never_;
-  span_.unguarded = pool_.block * unguarded;
-  span_.live_growth = bytes_per_token_ * decodes_.size();
-  span_.free_blocks = Blocks{free_};
-}
-
-// Where everyone decodes and nothing was preempted: to the next who leaves, to the first boundary
-// that an arrival could be seen at, or to the last step that there are spare blocks for, whichever
-// comes first. Who waits goes on waiting: the running ones only take memory, and their number and
-// the budget that they leave stay as they are.
-void SpanEngine::extend_span(SimTime now, SimTime horizon) {
-  const bool repeats = prefilling_.empty() && span_.num_preempted == 0 && !queue_turns_;
-  std::int64_t steps = repeats ? decodes_.steps_to_next_end() : 1;
-  if (steps > 1 && horizon < SimTime::max()) {
-    steps = span_.durations.terms_to_last(horizon - now, steps);
+DecodeBatch::Advanced SpanEngine::advance(std::int64_t steps, const DurationSeries& durations,
+                                          Bytes workspace, SimTime now) {
+  const DecodeBatch::Advanced done = decodes_.advance(steps, spare_blocks(), durations, now);
+  if (decodes_.size() > 0) {
+    recorder_.on_gaps(durations, done.steps, decodes_.size());
   }
-  const DecodeBatch::Taken taken = decodes_.run(steps, spare_blocks(), span_.durations, now);
-  const std::int64_t length = span_.durations.sum_of_few(taken.steps);
-  span_.num_steps = taken.steps;
-  span_.step_moment = taken.steps > 1 ? span_.durations.moment_of_few(taken.steps) : 0;
-  span_.end = now + Duration::picoseconds(length);
-  span_.num_taken = taken.blocks;
-  span_.taken_moment = taken.blocks > 0 ? Int128{length} * taken.blocks - taken.moment : 0;
-  take_last_blocks();
+  sum_up(done.length, workspace);
+  free_ -= done.blocks;
+  most_owned_ = std::max(most_owned_, pool_.usable.count() - free_);
+  end_ = now + Duration::picoseconds(done.length);
+  if (report_) {
+    report_->set_length(done);
+  }
+  return done;
 }
 
-void SpanEngine::take_last_blocks() {
-  last_blocks_.clear();
-  span_.never_moment = 0;
-  if (span_.num_taken > 0) {
-    const std::int64_t length = span_.durations.sum_of_few(span_.num_steps);
-    for (const DecodeBatch::LastBlock& last : decodes_.take_last_blocks(span_.num_steps)) {
-      const Bytes never = bytes_per_token_ * last.never;
-      last_blocks_.push_back({last.step, never});
-      span_.never_moment += Int128{length - span_.durations.sum_of_few(last.step)} * never.count();
-      never_ += last.never;
-    }
+// What was held, and who ran and waited, while so many picoseconds passed. What sequences hold is
+// summed up when they give it back.
+void SpanEngine::sum_up(std::int64_t length, Bytes workspace) {
+  const QueueSizes sizes = queues();
+  sums_.workspace += Int128{length} * workspace.count();
+  sums_.running += Int128{length} * sizes.running;
+  sums_.max_running = std::max(sums_.max_running, sizes.running);
+  sums_.time_at[static_cast<std::size_t>(limit_of(sizes, policy_.max_num_seqs))] += length;
+  if (sizes.waiting > 0) {
+    sums_.waiting += Int128{length} * sizes.waiting;
   }
-  span_.last_blocks = last_blocks_;
-}
-
-// What this step's chunks mean for the totals.
-void SpanEngine::count_chunks() {
-  span_.continuing = decodes_.size();
-  span_.first_prompts = 0;
-  span_.recomputed_tokens = 0;
-  longer_gaps_.clear();
-  for (const Slot slot : prefilling_) {
-    SpanSequence& sequence = sequences_[slot];
-    const std::int64_t entries = sequence.entries + sequence.chunk;
-    span_.recomputed_tokens +=
-        std::max(std::int64_t{0}, std::min(entries, sequence.most_entries) - sequence.entries);
-    if (entries < sequence.target) {
-      continue;
-    }
-    if (sequence.generated > 0) {
-      longer_gaps_.push_back(span_.end - sequence.last_token);
-    } else {
-      span_.first_prompts += sequence.prompt();
-    }
+  if (free_ < watermark_) {
+    unguarded_ += Int128{length} * unguarded_blocks();
   }
-  span_.longer_gaps = longer_gaps_;
 }
 
 void SpanEngine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
   TESSERA_INVARIANT(busy() && busy_until() == now, "a span ends when its time is over");
-  phases_.end_step(span_.start, span_.end, of_prefills_);
-  recorder_.on_span(span_);
+  if (report_) {
+    recorder_.on_span(report_->span());
+  }
   is_busy_ = false;
-  free_ -= span_.num_taken;
-  const auto time = static_cast<std::int64_t>((now - span_.start).picoseconds());
-  decodes_.end(span_.num_steps, span_.step_moment, time, leaving_);
-  end_chunks(now);
+  decodes_.take_ends(leaving_);
+  if (!prefilling_.empty()) {
+    end_chunks(now);
+  }
   if (leaving_.size() > 1) {
     std::sort(leaving_.begin(), leaving_.end(),
               [this](Slot a, Slot b) { return sequences_[a].order < sequences_[b].order; });
@@ -529,42 +529,77 @@ void SpanEngine::end_chunks(SimTime now) {
   for (const Slot slot : prefilling_) {
     SpanSequence& sequence = sequences_[slot];
     settle_chunk(sequence, now);
-    sequence.entries += sequence.chunk;
-    sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
-    prefilled_ += sequence.chunk;
-    if (sequence.entries < sequence.target) {
+    const std::int64_t entries = sequence.entries + sequence.chunk;
+    if (sequence.most_entries > sequence.entries) {
+      sums_.recomputed_tokens += std::min(entries, sequence.most_entries) - sequence.entries;
+    }
+    sequence.entries = entries;
+    sequence.most_entries = std::max(sequence.most_entries, entries);
+    if (entries < sequence.target) {
       prefilling_[kept++] = slot;
-      continue;
-    }
-    ++sequence.generated;
-    sequence.last_token = now;
-    if (!sequence.record.first_token) {
-      sequence.record.first_token = now;
-    }
-    prefilled_ -= sequence.entries;
-    phases_.move(SequenceId{slot}, Phase::decode, now);
-    decodes_.join(slot, now);
-    if (sequence.entries == sequence.final_entries()) {
-      leaving_.push_back(slot);
+    } else {
+      end_prefill(slot, now);
     }
   }
   prefilling_.resize(kept);
 }
 
+// It has computed all that it knows of, and samples.
+void SpanEngine::end_prefill(Slot slot, SimTime now) {
+  SpanSequence& sequence = sequences_[slot];
+  if (sequence.generated > 0) {
+    recorder_.on_gap(now - sequence.last_token);
+  }
+  ++sequence.generated;
+  sequence.last_token = now;
+  if (!sequence.record.first_token) {
+    sequence.record.first_token = now;
+  }
+  phases_.move(SequenceId{slot}, Phase::decode, now);
+  decodes_.join(slot, now);
+  if (report_) {
+    report_->join(slot);
+  }
+  if (sequence.entries == sequence.final_entries) {
+    leaving_.push_back(slot);
+  }
+}
+
 // What a prefilling sequence has held since it was last looked at.
 void SpanEngine::settle_chunk(SpanSequence& sequence, SimTime now) {
   const Int128 time = (now - sequence.since).picoseconds();
+  entries_ += time * sequence.entries;
+  blocks_ += time * sequence.blocks;
+  never_ += time * never_used(sequence);
   sequence.wasted += time * (sequence.blocks * block_size_ - sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
   sequence.since = now;
 }
 
+void SpanEngine::leave_decodes(Slot slot, SimTime now) {
+  const DecodeBatch::Held held = decodes_.leave(slot, now);
+  entries_ += held.entries;
+  blocks_ += held.blocks;
+  never_ += held.never;
+  sequences_[slot].wasted += held.blocks * block_size_ - held.entries;
+  if (report_) {
+    report_->leave(slot);
+  }
+}
+
+void SpanEngine::give_back(SpanSequence& sequence) {
+  if (report_) {
+    report_->add_never(-never_used(sequence));
+  }
+  free_ += sequence.blocks;
+  sequence.blocks = 0;
+}
+
 void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end) {
   SpanSequence& sequence = sequences_[slot];
   running_.remove(slot);
-  decodes_.leave(slot, now);
-  never_ -= never_used(sequence, sequence.blocks);
-  free_ += sequence.blocks;
+  leave_decodes(slot, now);
+  give_back(sequence);
   RequestRecord& record = sequence.record;
   const bool is_cut = sequence.output < record.request.output.count();
   record.reason = is_cut ? EndReason::length : EndReason::none;
@@ -577,6 +612,48 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   recorder_.on_request_end(record);
   spare_slots_.push_back(slot);
   on_end(record.request);
+}
+
+void SpanEngine::begin_report(SimTime now, const StepShape& shape) {
+  report_->begin(now, shape,
+                 {.entries = decodes_.entries() + entries_of_chunks(),
+                  .free = free_,
+                  .unguarded = unguarded_blocks()});
+  SpanRecord& span = report_->span();
+  span.queues = queues();
+  span.num_preempted = num_preempted_;
+  span.first_prompts = first_prompts();
+}
+
+std::int64_t SpanEngine::entries_of_chunks() const {
+  std::int64_t sum = 0;
+  for (const Slot slot : prefilling_) {
+    sum += sequences_[slot].entries;
+  }
+  return sum;
+}
+
+// Prompt tokens of those who will sample for the first time.
+std::int64_t SpanEngine::first_prompts() const {
+  std::int64_t sum = 0;
+  for (const Slot slot : prefilling_) {
+    const SpanSequence& sequence = sequences_[slot];
+    const bool samples = sequence.entries + sequence.chunk == sequence.target;
+    sum += samples && sequence.generated == 0 ? sequence.prompt() : 0;
+  }
+  return sum;
+}
+
+// Whatever ran has ended.
+void SpanEngine::finish() {
+  sums_.iterations = decodes_.iteration();
+  sums_.time = pricer_.time();
+  sums_.live = entries_ * bytes_per_token_.count();
+  sums_.reserved = blocks_ * pool_.block.count();
+  sums_.never = never_ * bytes_per_token_.count();
+  sums_.unguarded = unguarded_ * pool_.block.count();
+  sums_.peak_reserved = idle_.kv.reserved() + pool_.block * most_owned_;
+  recorder_.on_sums(sums_);
 }
 
 void SpanEngine::reject(const Request& request, SimTime now, EndReason reason) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/engine/engine.hpp"
+#include "tessera/core/contract.hpp"
 
 namespace tessera {
 namespace {
@@ -11,48 +12,66 @@ std::int64_t picoseconds_of(const StepTime& time) {
   return static_cast<std::int64_t>(time.total().picoseconds());
 }
 
+StepTime times(const StepTime& time, Int128 n) {
+  const auto scaled = [n](Duration part) { return Duration::picoseconds(part.picoseconds() * n); };
+  return {scaled(time.compute), scaled(time.memory), scaled(time.overhead), scaled(time.link)};
+}
+
 }  // namespace
 
 SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
     : workspace_(plan.workspace),
       cost_(make_cost_model(scenario)),
-      context_price_(cost_->per_context_token().value()),
-      context_price_total_(picoseconds_of(context_price_)),
+      context_(cost_->per_context_token().value()),
+      context_total_(picoseconds_of(context_)),
       workspace_of_steps_(scenario.model, scenario.precision, Shard{}, step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)) {}
 
-Duration SpanPricer::price_mixed(SpanRecord& span) {
-  const StepShape& shape = span.shape;
-  mixed_time_ = cost_->step(shape);
-  const std::int64_t whole = picoseconds_of(mixed_time_);
-  span.common = &mixed_time_;
-  span.priced_context = 0;
-  span.workspace_used = workspace_of(shape);
-  span.durations = DurationSeries(whole, 0);
-  if (shape.prefill_sequences == 0) {
-    return Duration{};
+SpanPricer::Mixed SpanPricer::mixed(const StepShape& shape) {
+  Mixed step;
+  step.time = cost_->step(shape);
+  step.total = picoseconds_of(step.time);
+  step.workspace = workspace_of(shape);
+  if (shape.prefill_sequences > 0) {
+    std::int64_t without = 0;
+    if (shape.decode_sequences > 0) {
+      without =
+          decodes(shape.decode_sequences).total + context_total_ * shape.decode_context.count();
+    }
+    step.of_prefills = Duration::picoseconds(std::max(step.total - without, std::int64_t{0}));
   }
-  if (shape.decode_sequences == 0) {
-    return Duration::picoseconds(whole);
-  }
-  const std::int64_t decodes = decode_cost(shape.decode_sequences).total +
-                               context_price_total_ * shape.decode_context.count();
-  return Duration::picoseconds(std::max(whole - decodes, std::int64_t{0}));
+  return step;
 }
 
-const SpanPricer::DecodeCost& SpanPricer::work_out_decode_cost(std::size_t sequences) {
-  if (sequences >= decode_costs_.size()) {
-    decode_costs_.resize(std::max(sequences + 1, 2 * decode_costs_.size()));
+SpanPricer::Decodes& SpanPricer::work_out(std::size_t sequences) {
+  if (sequences >= decodes_.size()) {
+    decodes_.resize(std::max(sequences + 1, 2 * decodes_.size()));
   }
   StepShape shape;
   shape.decode_sequences = shape.sampled_sequences = static_cast<std::int64_t>(sequences);
-  DecodeCost& cost = decode_costs_[sequences];
-  cost.time = cost_->step(shape);
-  cost.total = picoseconds_of(cost.time);
-  cost.workspace = workspace_of(shape);
-  cost.is_known = true;
-  return cost;
+  Decodes& decodes = decodes_[sequences];
+  decodes.time = cost_->step(shape);
+  decodes.total = picoseconds_of(decodes.time);
+  decodes.growth = context_total_ * shape.decode_sequences;
+  decodes.workspace = workspace_of(shape);
+  decodes.is_known = true;
+  return decodes;
+}
+
+// What decodes took beyond their number was for their context.
+StepTime SpanPricer::time() const {
+  StepTime sum = mixed_;
+  Int128 for_context = decoding_;
+  for (const Decodes& decodes : decodes_) {
+    sum += times(decodes.time, decodes.steps);
+    for_context -= Int128{decodes.total} * decodes.steps;
+  }
+  if (context_total_ > 0) {
+    TESSERA_INVARIANT(for_context % context_total_ == 0, "context has a price by the token");
+    sum += times(context_, for_context / context_total_);
+  }
+  return sum;
 }
 
 Bytes SpanPricer::workspace_of(const StepShape& shape) const {

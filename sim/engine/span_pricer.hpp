@@ -1,4 +1,4 @@
-// How long the steps of a span take, and the workspace that they use: worked out once for each
+// How long the steps of spans take, and the workspace that they use: worked out once for each
 // number of sequences that only decode.
 #pragma once
 
@@ -14,55 +14,63 @@ namespace tessera {
 
 class SpanPricer {
  public:
-  // Precondition: why_not_in_spans() has no objection. The scenario outlives it.
-  SpanPricer(const Scenario& scenario, const MemoryPlan& plan);
-
-  // Fills in the times and the workspace of a span whose shape is known, and returns what its step
-  // takes longer than if it had only its decodes to do. The record refers to what is kept here
-  // until the next call. Steps in which everyone decodes a token get a series that grows.
-  [[nodiscard]] Duration price(SpanRecord& span, std::int64_t decoding) {
-    const StepShape& shape = span.shape;
-    span.context_price = &context_price_;
-    if (shape.prefill_sequences > 0 || shape.decode_sequences != decoding || decoding == 0) {
-      return price_mixed(span);
-    }
-    const DecodeCost& cost = decode_cost(decoding);
-    span.common = &cost.time;
-    span.priced_context = shape.decode_context.count();
-    span.workspace_used = cost.workspace;
-    span.durations = DurationSeries(cost.total + context_price_total_ * span.priced_context,
-                                    context_price_total_ * decoding);
-    return Duration{};
-  }
-
- private:
   // What so many decodes take before their context is counted.
-  struct DecodeCost {
+  struct Decodes {
+    StepTime time;
+    std::int64_t total = 0;   // of it, in picoseconds
+    std::int64_t growth = 0;  // from a step to the next, which has as many tokens of context more
+    Bytes workspace{0};
+    std::int64_t steps = 0;  // that were counted
+    bool is_known = false;
+  };
+  // A step that does not only decode.
+  struct Mixed {
     StepTime time;
     std::int64_t total = 0;  // of it, in picoseconds
     Bytes workspace{0};
-    bool is_known = false;
+    Duration of_prefills;  // what it takes longer than if it had only its decodes to do
   };
 
-  [[nodiscard]] const DecodeCost& decode_cost(std::int64_t sequences) {
+  // Precondition: why_not_in_spans() has no objection. The scenario outlives it.
+  SpanPricer(const Scenario& scenario, const MemoryPlan& plan);
+
+  // Good until the next call. Precondition: sequences > 0.
+  [[nodiscard]] Decodes& decodes(std::int64_t sequences) {
     const auto index = static_cast<std::size_t>(sequences);
-    return index < decode_costs_.size() && decode_costs_[index].is_known
-               ? decode_costs_[index]
-               : work_out_decode_cost(index);
+    return index < decodes_.size() && decodes_[index].is_known ? decodes_[index] : work_out(index);
   }
-  const DecodeCost& work_out_decode_cost(std::size_t sequences);
-  [[nodiscard]] Duration price_mixed(SpanRecord& span);
+  // The times of steps that decode so much context in the first of them.
+  [[nodiscard]] DurationSeries series(const Decodes& decodes, std::int64_t context) const {
+    return {decodes.total + context_total_ * context, decodes.growth};
+  }
+  [[nodiscard]] Mixed mixed(const StepShape& shape);
+
+  // Steps have run: decodes of so many picoseconds, or a mixed one.
+  void count(Decodes& decodes, std::int64_t steps, std::int64_t length) {
+    decodes.steps += steps;
+    decoding_ += length;
+  }
+  void count(const Mixed& step) { mixed_ += step.time; }
+  // Of all that were counted.
+  [[nodiscard]] StepTime time() const;
+
+  // Of a token of context.
+  [[nodiscard]] const StepTime& context() const { return context_; }
+
+ private:
+  Decodes& work_out(std::size_t sequences);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
 
   Bytes workspace_;  // of the profile run
   std::unique_ptr<CostModel> cost_;
-  StepTime context_price_;
-  std::int64_t context_price_total_;  // picoseconds
+  StepTime context_;
+  std::int64_t context_total_;  // picoseconds
   WorkspaceOfSteps workspace_of_steps_;
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
-  std::vector<DecodeCost> decode_costs_;  // by sequences
-  StepTime mixed_time_;                   // of a step that does not only decode
+  std::vector<Decodes> decodes_;  // by sequences
+  Int128 decoding_ = 0;           // picoseconds of their steps
+  StepTime mixed_;
 };
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 // A sequence as the span engine knows it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tessera/core/time.hpp"
@@ -12,9 +13,10 @@ namespace tessera {
 struct SpanSequence {
   enum class State : std::uint8_t { waiting, prefilling, decoding };
 
-  RequestRecord record;        // what is known of it so far
-  std::int64_t output = 0;     // tokens that it will sample
-  std::int64_t generated = 0;  // sampled, as of when it last left decoding
+  RequestRecord record;            // what is known of it so far
+  std::int64_t output = 0;         // tokens that it will sample
+  std::int64_t final_entries = 0;  // at its end: the last token is never written
+  std::int64_t generated = 0;      // sampled, as of when it last left decoding
   State state = State::waiting;
 
   // While it runs, its neighbours in order of admission, and its place in that order.
@@ -31,10 +33,8 @@ struct SpanSequence {
 
   // While it decodes: its entries are key + iteration before the step of that iteration.
   std::int64_t key = 0;
-  std::int64_t end = 0;            // the iteration at which it leaves
-  std::int64_t last_block = 0;     // at which it takes its last block
-  bool awaits_last_block = false;  // it is yet to take it, and will not use it to its end
-  std::uint32_t residue = 0;       // modulo the block size, of those at which it takes a block
+  std::int64_t end = 0;       // the iteration at which it leaves
+  std::uint32_t residue = 0;  // modulo the block size, of those at which it takes a block
 
   // When what it holds was last accounted for, and the engine's clocks then.
   SimTime since;
@@ -53,6 +53,7 @@ struct SpanSequence {
     record.first_token.reset();
     record.num_preemptions = 0;
     output = output_tokens;
+    final_entries = arrived.prompt.count() + output_tokens - 1;
     generated = entries = blocks = 0;
     state = State::waiting;
     most_entries = most_blocks = 0;
@@ -60,8 +61,10 @@ struct SpanSequence {
   }
   [[nodiscard]] std::int64_t prompt() const { return record.request.prompt.count(); }
   [[nodiscard]] std::int64_t known() const { return prompt() + generated; }
-  // Entries at its end: the last token is never written.
-  [[nodiscard]] std::int64_t final_entries() const { return prompt() + output - 1; }
+  // Room for entries beyond its end, in so many entries of room.
+  [[nodiscard]] std::int64_t never_used(std::int64_t room) const {
+    return std::max(room - final_entries, std::int64_t{0});
+  }
 };
 
 }  // namespace tessera

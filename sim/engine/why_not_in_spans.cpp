@@ -39,8 +39,13 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
-  if (longest_step(scenario, plan) >= DurationSeries::longest_term) {
+  const Int128 longest = longest_step(scenario, plan);
+  if (longest >= DurationSeries::longest_term) {
     return "a step could last for many minutes";
+  }
+  // A running sequence computes in every step; 64 bits must hold its time.
+  if (longest * scenario.max_model_len().count() >= Int128{1} << 62) {
+    return "a sequence could run for weeks";
   }
   return {};
 }

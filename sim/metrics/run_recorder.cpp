@@ -220,8 +220,10 @@ void RunRecorder::on_span(const SpanRecord& span) {
   TESSERA_INVARIANT(span.workspace_used <= span.idle->workspace_idle &&
                         reserved <= span.idle->kv.free_usable + span.unguarded,
                     "no class of the ledger is negative");
-  state_->steps.add(span);
-  state_->usage.add(span);
+  if (!span.is_summed) {
+    state_->steps.add(span);
+    state_->usage.add(span);
+  }
   if (state_->joint_peak) {
     state_->joint_peak->add(span);
   }
@@ -249,6 +251,24 @@ bool RunRecorder::takes_spans() const {
   const bool traces_several = output.trace && state_->scenario.engine.parallel.replicas > 1;
   const bool looks_into_steps = output.request_kv || output.free_runs || traces_several;
   return !output.generation && (state_->folder == nullptr || !looks_into_steps);
+}
+
+bool RunRecorder::looks_into_spans() const {
+  const State& state = *state_;
+  return state.joint_peak || state.memory || state.throughput || state.iteration_rows;
+}
+
+void RunRecorder::on_gaps(const DurationSeries& gaps, std::int64_t n, std::int64_t sequences) {
+  state_->steps.itl.add(gaps, n, sequences);
+}
+
+void RunRecorder::on_gap(Duration gap) {
+  state_->steps.itl.add(gap);
+}
+
+void RunRecorder::on_sums(const SpanSums& sums) {
+  state_->steps.add(sums);
+  state_->usage.add(sums);
 }
 
 bool RunRecorder::names_sequences() const {

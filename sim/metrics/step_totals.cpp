@@ -42,6 +42,29 @@ StepTokens StepTotals::add(const StepRecord& record) {
   return tokens;
 }
 
+void StepTotals::add(const SpanRecord& span) {
+  check_order(span.engine, span.start, span.end);
+  const std::int64_t n = span.num_steps;
+  iterations_ += n;
+  if (span.context_price != priced_by_) {
+    settle_context(span.context_price);
+  }
+  context_ += span.priced_context * n + span.shape.decode_sequences * DurationSeries::pairs(n);
+  for (const auto part : step_time_parts) {
+    time_.*part += span.common->*part * n;
+  }
+  busy_ += span.end - span.start;
+  add_entries(span);
+}
+
+void StepTotals::add(const SpanSums& sums) {
+  iterations_ += sums.iterations;
+  time_ += sums.time;
+  busy_ += sums.time.total();
+  preemptions_ += sums.preemptions;
+  recomputed_ += sums.recomputed_tokens;
+}
+
 // As the steps of the span would have been counted, one by one.
 void StepTotals::add_entries(const SpanRecord& span) {
   const std::int64_t n = span.num_steps;

@@ -25,8 +25,11 @@ class StepTotals {
  public:
   // Checks what must hold of a step's record, and counts it.
   StepTokens add(const StepRecord& record);
-  // Inline, as all that is done for each of the spans of a run.
+  // Precondition: its sequences are named.
   void add(const SpanRecord& span);
+  // Of an engine of which neither steps nor spans are added. The gaps between its tokens go into
+  // `itl` by themselves.
+  void add(const SpanSums& sums);
 
   [[nodiscard]] std::int64_t iterations() const { return iterations_; }
   // Of all steps.
@@ -71,31 +74,5 @@ class StepTotals {
   std::int64_t preemptions_ = 0;
   std::int64_t recomputed_ = 0;
 };
-
-inline void StepTotals::add(const SpanRecord& span) {
-  check_order(span.engine, span.start, span.end);
-  const std::int64_t n = span.num_steps;
-  iterations_ += n;
-  if (span.context_price != priced_by_) {
-    settle_context(span.context_price);
-  }
-  context_ += span.priced_context * n + span.shape.decode_sequences * DurationSeries::pairs(n);
-  for (const auto part : step_time_parts) {
-    // 64 bits hold the times of a span's steps.
-    const auto each = static_cast<std::int64_t>((span.common->*part).picoseconds());
-    time_.*part += Duration::picoseconds(Int128{each} * n);
-  }
-  busy_ += span.end - span.start;
-  preemptions_ += span.num_preempted;
-  recomputed_ += span.recomputed_tokens;
-  if (span.repeated != nullptr) {
-    add_entries(span);
-  } else if (span.continuing > 0) {
-    itl.add(span.durations, n, span.continuing);
-  }
-  for (const Duration gap : span.longer_gaps) {
-    itl.add(gap);
-  }
-}
 
 }  // namespace tessera

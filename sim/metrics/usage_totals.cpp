@@ -6,7 +6,6 @@
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
-
 void UsageTotals::add(const UsageRecord& record) {
   Device& device = device_at(record.engine, record.device, record.time);
   max_running_ = std::max(max_running_, record.queues.running);
@@ -18,8 +17,8 @@ void UsageTotals::add(const UsageRecord& record) {
 void UsageTotals::finish(SimTime end) {
   for (Device& device : current_) {
     static_cast<void>(device_at(device.engine, device.device, end));
-    accumulate_spans(device.in_spans);
   }
+  add_differences();
 }
 
 Int128 UsageTotals::engine_time() const {
@@ -67,15 +66,55 @@ void UsageTotals::accumulate(const DeviceLedger& ledger, Int128 time) {
   largest_free_ += time * ledger.kv.largest_free.count();
 }
 
-// As if each of its ledgers had been accumulated.
-void UsageTotals::accumulate_spans(const InSpans& sums) {
-  accumulate(sums.idle, sums.time);
+void UsageTotals::accumulate_queues(const QueueSizes& queues, Int128 time) {
+  running_ += time * queues.running;
+  waiting_ += time * (queues.waiting + queues.swapped);
+  limits_[static_cast<std::size_t>(limit_of(queues, max_num_seqs_))] += time;
+}
+
+void UsageTotals::add(const SpanRecord& span) {
+  Device& device = device_at(span.engine, span.device, span.start);
+  max_running_ = std::max(max_running_, span.queues.running);
+  change_reserved(device, span.idle->kv.reserved() + span.reserved + span.block * span.num_taken);
+  const Int128 time = (span.end - span.start).picoseconds();
+  accumulate(*span.idle, time);
+  differences_.workspace += time * span.workspace_used.count();
+  differences_.live += time * span.live.count() + span.step_moment * span.live_growth.count();
+  differences_.reserved += time * span.reserved.count() + span.taken_moment * span.block.count();
+  differences_.never += time * span.never.count() + span.never_moment;
+  differences_.unguarded += time * span.unguarded.count();
+  pad_ += span.step_moment * span.pad_growth.count();
+  if (span.device == 0) {
+    accumulate_queues(span.queues, time);
+  }
+  device.since = span.end;
+}
+
+// While it was not idle, it was said to be.
+void UsageTotals::add(const SpanSums& sums) {
+  differences_.workspace += sums.workspace;
+  differences_.live += sums.live;
+  differences_.reserved += sums.reserved;
+  differences_.never += sums.never;
+  differences_.unguarded += sums.unguarded;
+  running_ += sums.running;
+  waiting_ += sums.waiting;
+  max_running_ = std::max(max_running_, sums.max_running);
+  peak_reserved_ = std::max(peak_reserved_, sums.peak_reserved);
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    limits_[i] += sums.time_at[i];
+    limits_[static_cast<std::size_t>(Limit::idle)] -= sums.time_at[i];
+  }
+}
+
+void UsageTotals::add_differences() {
+  const SpanSums& sums = differences_;
   classes_[class_index("workspace_used")] += sums.workspace;
   classes_[class_index("workspace_idle")] -= sums.workspace;
   classes_[class_index("kv_live")] += sums.live;
   classes_[class_index("kv_reserved_never")] += sums.never;
-  classes_[class_index("kv_pad")] += sums.pad;
-  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never - sums.pad;
+  classes_[class_index("kv_pad")] += pad_;
+  classes_[class_index("kv_reserved_future")] += sums.reserved - sums.live - sums.never - pad_;
   classes_[class_index("withheld")] -= sums.unguarded;
   classes_[class_index("free_usable")] += sums.unguarded - sums.reserved;
   reserved_ += sums.reserved;

@@ -126,6 +126,48 @@ struct UsageRecord {
   QueueSizes queues;
 };
 
+// Why no more requests ran, by what was seen at each moment.
+enum class Limit {
+  idle,         // nothing ran and nothing waited
+  arrivals,     // some ran, none waited
+  batch_limit,  // some waited, and as many ran as may
+  admission     // some waited although fewer ran than may: for memory, or for the step's tokens
+};
+template <>
+struct EnumNames<Limit> {
+  static constexpr std::array<std::string_view, 4> names{"idle", "arrivals", "batch_limit",
+                                                         "admission"};
+};
+inline constexpr std::size_t num_limits = EnumNames<Limit>::names.size();
+[[nodiscard]] inline Limit limit_of(const QueueSizes& queues, std::int64_t max_num_seqs) {
+  if (queues.waiting + queues.swapped == 0) {
+    return queues.running == 0 ? Limit::idle : Limit::arrivals;
+  }
+  return queues.running >= max_num_seqs ? Limit::batch_limit : Limit::admission;
+}
+
+// What all the spans of an engine sum to, which holds its idle ledger wherever nothing else is
+// said. Integrals are over time, in picoseconds.
+struct SpanSums {
+  EngineId engine{};
+  std::int64_t iterations = 0;
+  StepTime time;  // of all steps
+  std::int64_t preemptions = 0;
+  std::int64_t recomputed_tokens = 0;  // computed before, and lost
+  // ∫ of the bytes that differ from the idle ledger.
+  Int128 workspace = 0;
+  Int128 live = 0;
+  Int128 reserved = 0;
+  Int128 never = 0;
+  Int128 unguarded = 0;  // of the watermark's blocks, in use
+  // ∫ of the sequences, and the time at each limit.
+  Int128 running = 0;
+  Int128 waiting = 0;
+  std::array<Int128, num_limits> time_at{};
+  std::int64_t max_running = 0;
+  Bytes peak_reserved{0};
+};
+
 // Steps that have run, one after the other without a gap, and the use of memory at each of them:
 // one step with whatever it decided, or many of the same sequences, each of which decodes a token a
 // step, while nobody arrives that is seen, nobody joins and nobody leaves before the last. Steps
@@ -135,8 +177,9 @@ struct SpanRecord {
   std::int64_t device = 0;
   std::int64_t first_iteration = 0;
   std::int64_t num_steps = 1;
-  SimTime start;  // of step 0, when it was decided, too
-  SimTime end;    // of the last
+  bool is_summed = false;  // its engine tells the sums and the gaps between tokens by themselves
+  SimTime start;           // of step 0, when it was decided, too
+  SimTime end;             // of the last
 
   // Time. Each step takes the common part and, for each token of its priced context, the price; the
   // context grows by the decoding sequences a step.
@@ -151,10 +194,8 @@ struct SpanRecord {
   std::int64_t num_preempted = 0;  // by step 0
 
   // Tokens.
-  std::int64_t continuing = 0;  // sequences that sample in every step, and did in the step before
-  std::span<const Duration> longer_gaps;  // since the last token of others who sample again
-  std::int64_t first_prompts = 0;         // prompt tokens of those who sample for the first time
-  std::int64_t recomputed_tokens = 0;     // computed before, and lost
+  std::int64_t continuing = 0;     // sequences that sample in every step
+  std::int64_t first_prompts = 0;  // prompt tokens of those who sample for the first time
 
   // The step that was repeated, where the engine knows its sequences, all of which decode: then
   // the gaps to their last tokens before step 0 are left to the recorder, and so is what of their
@@ -263,6 +304,13 @@ class Recorder {
   virtual void on_span(const SpanRecord&) {}
   // Whether it can do with what a span says.
   [[nodiscard]] virtual bool takes_spans() const { return false; }
+  // Whether it looks into spans. Where it does not, an engine may keep them to itself: then it
+  // tells the times between tokens, which for so many sequences are the first n of a series, or one
+  // time of one sequence; and once it has ended, what its spans sum to.
+  [[nodiscard]] virtual bool looks_into_spans() const { return false; }
+  virtual void on_gaps(const DurationSeries&, std::int64_t /*n*/, std::int64_t /*sequences*/) {}
+  virtual void on_gap(Duration) {}
+  virtual void on_sums(const SpanSums&) {}
   // Whether spans must name their sequences, as `repeated` does.
   [[nodiscard]] virtual bool names_sequences() const { return false; }
   virtual void on_request_end(const RequestRecord&) {}

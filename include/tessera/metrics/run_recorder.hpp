@@ -40,6 +40,10 @@ class RunRecorder final : public Recorder {
   void on_usage(const UsageRecord& record) override;
   void on_span(const SpanRecord& span) override;
   [[nodiscard]] bool takes_spans() const override;
+  [[nodiscard]] bool looks_into_spans() const override;
+  void on_gaps(const DurationSeries& gaps, std::int64_t n, std::int64_t sequences) override;
+  void on_gap(Duration gap) override;
+  void on_sums(const SpanSums& sums) override;
   [[nodiscard]] bool names_sequences() const override;
   void on_request_end(const RequestRecord& record) override;
   void on_request_kv(const RequestKvRecord& record) override;
