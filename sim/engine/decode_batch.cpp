@@ -31,7 +31,7 @@ void DecodeBatch::join(std::uint32_t slot, SimTime now) {
   }
 }
 
-DecodeBatch::Held DecodeBatch::leave(std::uint32_t slot, SimTime now) {
+Int128 DecodeBatch::leave(std::uint32_t slot, SimTime now, KvHeld& held) {
   SpanSequence& sequence = all_[slot];
   if (sequence.end > iteration_) {
     ends_.remove(slot);
@@ -46,20 +46,21 @@ DecodeBatch::Held DecodeBatch::leave(std::uint32_t slot, SimTime now) {
   const std::int64_t taken = sequence.blocks - blocks_before;
   // 64 bits hold the time that it has decoded for.
   const auto time = static_cast<std::int64_t>((now - sequence.since).picoseconds());
-  Held held;
-  held.entries = Int128{sequence.key} * time + (entry_clock_ - sequence.entry_clock);
-  held.blocks = Int128{blocks_before} * time;
+  const Int128 entries = Int128{sequence.key} * time + (entry_clock_ - sequence.entry_clock);
+  Int128 blocks = Int128{blocks_before} * time;
   if (taken > 0) {
-    held.blocks += taken * now.since_start().picoseconds() - (clock.sum - sequence.take_clock);
+    blocks += taken * now.since_start().picoseconds() - (clock.sum - sequence.take_clock);
   }
   if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
     const SimTime since = taken > 0 ? clock.last : sequence.since;
-    held.never = Int128{never} * static_cast<std::int64_t>((now - since).picoseconds());
+    held.never += Int128{never} * static_cast<std::int64_t>((now - since).picoseconds());
   }
+  held.entries += entries;
+  held.blocks += blocks;
   --size_;
   keys_ -= sequence.key;
   forget_take(sequence.residue);
-  return held;
+  return blocks * block_size_ - entries;
 }
 
 void DecodeBatch::count_take(std::uint32_t residue) {
@@ -74,48 +75,47 @@ void DecodeBatch::forget_take(std::uint32_t residue) {
   }
 }
 
-void DecodeBatch::take(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                       SimTime now, Advanced& done) {
+DecodeBatch::Taken DecodeBatch::take(std::int64_t steps, std::int64_t spare,
+                                     const DurationSeries& durations, SimTime now) {
   // A residue costs as much as three steps. Each sequence takes at most a block in so many steps as
   // a block has entries.
   const bool many = steps > 3 * std::min(size_, block_size_);
-  if (many && size_ * (steps / block_size_ + 1) <= spare) {
-    take_at_once(steps, durations, now, done);
-  } else {
-    take_in_turn(steps, spare, durations, now, done);
-  }
+  return many && size_ * (steps / block_size_ + 1) <= spare
+             ? take_at_once(steps, durations, now)
+             : take_in_turn(steps, spare, durations, now);
 }
 
 // Step after step, as long as there are blocks.
-void DecodeBatch::take_in_turn(std::int64_t steps, std::int64_t spare,
-                               const DurationSeries& durations, SimTime now, Advanced& done) {
+DecodeBatch::Taken DecodeBatch::take_in_turn(std::int64_t steps, std::int64_t spare,
+                                             const DurationSeries& durations, SimTime now) {
   const std::int64_t* const takes = takes_.data();
   Clock* const clocks = clocks_.data();
   const std::int64_t growth = durations.growth();
   std::int64_t duration = durations.first();
-  const auto end = static_cast<std::uint32_t>(block_size_);
-  std::uint32_t residue = residue_;
-  for (done.steps = 1; done.steps < steps; ++done.steps) {
+  const auto end = static_cast<std::size_t>(block_size_);
+  std::size_t residue = residue_;
+  std::int64_t taken = 0;
+  for (std::int64_t step = 1; step < steps; ++step) {
     now += Duration::picoseconds(duration);
     duration += growth;
     residue = residue + 1 == end ? 0 : residue + 1;
     const std::int64_t blocks = takes[residue];
     if (blocks > 0) {
-      if (done.blocks + blocks > spare) {
-        return;
+      if (taken + blocks > spare) {
+        return {.steps = step, .blocks = taken};
       }
-      done.blocks += blocks;
+      taken += blocks;
       clocks[residue].take(now);
     }
   }
+  return {.steps = steps, .blocks = taken};
 }
 
 // The same for many steps with blocks enough: residue after residue, of those that somebody takes
 // at.
-void DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now,
-                               Advanced& done) {
-  done.steps = steps;
-  const Int128 start = now.since_start().picoseconds();
+DecodeBatch::Taken DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries& durations,
+                                             SimTime now) {
+  std::int64_t taken = 0;
   for (std::size_t word = 0; word < occupied_.size(); ++word) {
     for (std::uint64_t left = occupied_[word]; left != 0; left &= left - 1) {
       const auto residue = word * 64 + static_cast<std::size_t>(__builtin_ctzll(left));
@@ -127,16 +127,18 @@ void DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries& duratio
       }
       if (offset + block_size_ >= steps) {
         clock.take(now + Duration::picoseconds(durations.sum_of_few(offset)));
-        done.blocks += takes_[residue];
+        taken += takes_[residue];
         continue;
       }
       const std::int64_t times = (steps - 1 - offset) / block_size_ + 1;
       const std::int64_t last = offset + (times - 1) * block_size_;
-      clock.sum += times * start + durations.sum_of_sums(offset, block_size_, times);
+      clock.sum += times * now.since_start().picoseconds() +
+                   durations.sum_of_sums(offset, block_size_, times);
       clock.last = now + Duration::picoseconds(durations.sum_of_few(last));
-      done.blocks += takes_[residue] * times;
+      taken += takes_[residue] * times;
     }
   }
+  return {.steps = steps, .blocks = taken};
 }
 
 void DecodeBatch::find_ends(std::vector<std::uint32_t>& leaving) {

@@ -20,19 +20,20 @@
 
 namespace tessera {
 
+// ∫ over time of what sequences have held, in picoseconds.
+struct KvHeld {
+  Int128 entries = 0;
+  Int128 blocks = 0;
+  Int128 never = 0;  // entries of room that will never be used
+};
+
 class DecodeBatch {
  public:
-  // What steps do, beside what the first of them has taken already.
-  struct Advanced {
-    std::int64_t steps = 1;   // as many as there were blocks for
-    std::int64_t blocks = 0;  // that they take
-    std::int64_t length = 0;  // picoseconds
-  };
-  // ∫ over time of what a sequence has held: entries and blocks × picoseconds.
-  struct Held {
-    Int128 entries = 0;
-    Int128 blocks = 0;
-    Int128 never = 0;  // entries of room that will never be used
+  // As many of the steps that were asked for as there were blocks for, and what they take beside
+  // what the first of them has taken already.
+  struct Taken {
+    std::int64_t steps = 1;
+    std::int64_t blocks = 0;
   };
 
   // All sequences are among `all`.
@@ -40,9 +41,12 @@ class DecodeBatch {
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
-  // and tokens are its own again.
+  // and tokens are its own again; what it has held is added to `held`, and returned are the entries
+  // that it had room for and had not written, over time.
   void join(std::uint32_t slot, SimTime now);
-  Held leave(std::uint32_t slot, SimTime now);
+  Int128 leave(std::uint32_t slot, SimTime now, KvHeld& held);
+  // There are so many sequences now.
+  void reserve(std::size_t sequences) { ends_.reserve(sequences); }
 
   [[nodiscard]] std::int64_t size() const { return size_; }
   // Before the step of this iteration.
@@ -58,24 +62,21 @@ class DecodeBatch {
   [[nodiscard]] std::int64_t steps_to_next_end() const { return ends_.distance(iteration_); }
   // Gets through as many of so many steps as there are spare blocks for; the first one has taken
   // its own. Preconditions: steps > 0, from `now` on they take `durations`.
-  Advanced advance(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                   SimTime now) {
-    Advanced done;
-    if (takes_[residue_] > 0) {
-      clocks_[residue_].take(now);
-    }
+  Taken advance(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
+                SimTime now) {
     if (steps == 1) {
-      done.length = durations.first();
-      entry_clock_ += Int128{iteration_} * done.length;
-    } else {
-      take(steps, spare, durations, now, done);
-      done.length = durations.sum_of_few(done.steps);
-      entry_clock_ += Int128{iteration_} * done.length + durations.moment_of_few(done.steps);
+      step(durations.first(), now);
+      return {};
     }
-    iteration_ += done.steps;
-    const std::int64_t residue = residue_ + done.steps;
-    residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
-    return done;
+    take_first(now);
+    const Taken taken = take(steps, spare, durations, now);
+    pass(taken.steps, durations.sum_of_few(taken.steps), durations.moment_of_few(taken.steps));
+    return taken;
+  }
+  // Gets through one, which takes so many picoseconds.
+  void step(std::int64_t duration, SimTime now) {
+    take_first(now);
+    pass(1, duration, 0);
   }
   // Appends who leaves now, in no particular order.
   void take_ends(std::vector<std::uint32_t>& leaving) {
@@ -98,12 +99,24 @@ class DecodeBatch {
     }
   };
 
-  void take(std::int64_t steps, std::int64_t spare, const DurationSeries& durations, SimTime now,
-            Advanced& done);
-  void take_in_turn(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                    SimTime now, Advanced& done);
-  void take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now,
-                    Advanced& done);
+  void take_first(SimTime now) {
+    if (takes_[residue_] > 0) {
+      clocks_[residue_].take(now);
+    }
+  }
+  [[nodiscard]] Taken take(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
+                           SimTime now);
+  [[nodiscard]] Taken take_in_turn(std::int64_t steps, std::int64_t spare,
+                                   const DurationSeries& durations, SimTime now);
+  [[nodiscard]] Taken take_at_once(std::int64_t steps, const DurationSeries& durations,
+                                   SimTime now);
+  // `moment` is the sum of n · the time of step n.
+  void pass(std::int64_t steps, std::int64_t length, Int128 moment) {
+    entry_clock_ += Int128{iteration_} * length + moment;
+    iteration_ += steps;
+    const std::int64_t residue = residue_ + steps;
+    residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
+  }
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);

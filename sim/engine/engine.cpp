@@ -227,7 +227,7 @@ void Engine::change_phases(const Step& step, SimTime now) {
     }
   }
   const bool memory_blocks = step.memory_refused || !step.preempted.empty();
-  phases_.set_queue_block(memory_blocks ? QueueBlock::memory : QueueBlock::slot, now);
+  phases_.clocks().set_queue_block(memory_blocks ? QueueBlock::memory : QueueBlock::slot, now);
 }
 
 void Engine::launch(SimTime now, QueueSizes before) {
@@ -274,7 +274,7 @@ void Engine::end_step(SimTime now, const std::function<void(const Request&)>& on
     land();
   }
   const Batch& ended = in_flight_.front();
-  phases_.end_step(ended.record.start, ended.record.end, ended.of_prefills);
+  phases_.clocks().end_step(ended.record.start, ended.record.end, ended.of_prefills);
   sample_tokens(now);
   leaving_.clear();
   policy_->retire(finished_, leaving_);

@@ -23,12 +23,15 @@ class EventRing {
 
   [[nodiscard]] bool empty() const { return summary_ == 0; }
 
-  // `who` is not in the ring and now <= iteration.
+  // Room for everybody below `number`.
+  void reserve(std::size_t number) {
+    if (number > links_.size()) {
+      links_.resize(std::max(number, 2 * links_.size()));
+    }
+  }
+  // Preconditions: there is room for `who`, who is not in the ring, and now <= iteration.
   void insert(std::uint32_t who, std::int64_t iteration, std::int64_t now) {
     const auto bucket = bucket_of(std::min(iteration, now + size - 1));
-    if (who >= links_.size()) {
-      links_.resize(std::max<std::size_t>(who + 1, 2 * links_.size()));
-    }
     const std::uint32_t next = heads_[bucket];
     links_[who] = {nobody, next, static_cast<std::uint32_t>(bucket)};
     if (next != nobody) {

@@ -6,7 +6,10 @@ namespace tessera {
 
 void LastBlocks::join(std::uint32_t slot, std::int64_t iteration) {
   const SpanSequence& sequence = all_[slot];
-  iterations_.resize(std::max(iterations_.size(), all_.size()));
+  if (slot >= iterations_.size()) {
+    iterations_.resize(all_.size());
+    ring_.reserve(all_.size());
+  }
   // Where its last block is yet to come and will not be used to its end.
   const std::int64_t before_last = (sequence.final_entries - 1) / block_size_ * block_size_;
   const bool fills_it = sequence.final_entries - before_last == block_size_;

@@ -14,7 +14,7 @@ void PhaseAccount::settle(Entry& entry, SimTime now) const {
   RequestPhases& parts = entry.parts;
   switch (entry.phase) {
     case Phase::queued: {
-      const Duration blocked = memory_clock(now) - entry.clock_at_start;
+      const Duration blocked = clocks_.of_memory(now) - entry.clock_at_start;
       TESSERA_INVARIANT(blocked <= time, "memory blocks a request no longer than it is queued");
       parts.queued_memory += blocked;
       parts.queued_slot += time - blocked;
@@ -24,7 +24,7 @@ void PhaseAccount::settle(Entry& entry, SimTime now) const {
       parts.prefill += time;
       break;
     case Phase::decode: {
-      const Duration stalled = prefill_clock_ - entry.clock_at_start;
+      const Duration stalled = clocks_.of_prefills() - entry.clock_at_start;
       TESSERA_INVARIANT(stalled <= time, "prefills take no more than the time that passes");
       parts.stalled += stalled;
       parts.decode += time - stalled;

@@ -12,19 +12,15 @@
 //   swapped     its KV is in host memory. It then goes on with the phase that it left.
 //   held        its last token is sampled, but its static batch goes on.
 //
-// What prefills take of a step is its time less the time of the same step without them: all of a
-// step that decodes nobody, nothing of a step that prefills nobody. Recomputing is prefilling, too.
-// Where steps overlap (a pipeline), each counts from the end of the one before it.
-//
-// The engine keeps two clocks, of time that prefills took and of time that memory blocked the
-// queue; a request needs their difference between two changes of phase. So a step costs O(1), and
-// so does a request, and a span of equal steps moves the clocks in closed form.
+// The engine keeps two clocks (phase_clocks.hpp); a request needs their difference between two
+// changes of phase. So a step costs O(1), and so does a request.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "sim/engine/phase_clocks.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/memory/kv_cache.hpp"
@@ -32,9 +28,6 @@
 namespace tessera {
 
 enum class Phase : std::uint8_t { queued, prefill, decode, preempted, recomputed, swapped, held };
-
-// What keeps the head of the queue from being admitted.
-enum class QueueBlock : std::uint8_t { slot, memory };
 
 class PhaseAccount {
  public:
@@ -47,21 +40,7 @@ class PhaseAccount {
   // Its parts, once it has ended: good until somebody else arrives.
   [[nodiscard]] const RequestPhases& close(SequenceId id, SimTime now);
 
-  // What blocks the queue from now on.
-  void set_queue_block(QueueBlock block, SimTime now) {
-    if (block != block_) {
-      memory_clock_ = memory_clock(now);
-      blocked_since_ = now;
-      block_ = block;
-    }
-  }
-  // A step ran from `start` to `end`, `of_prefills` of it for them. Before those it changes move.
-  void end_step(SimTime start, SimTime end, Duration of_prefills) {
-    if (of_prefills > Duration{}) {
-      prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
-    }
-    last_end_ = end;
-  }
+  [[nodiscard]] PhaseClocks& clocks() { return clocks_; }
 
  private:
   struct Entry {
@@ -72,15 +51,10 @@ class PhaseAccount {
     RequestPhases parts;
   };
 
-  [[nodiscard]] Duration memory_clock(SimTime now) const;
   void settle(Entry& entry, SimTime now) const;
 
   std::vector<Entry> entries_;  // by SequenceId
-  Duration prefill_clock_;
-  SimTime last_end_;
-  Duration memory_clock_;  // up to blocked_since_
-  SimTime blocked_since_;
-  QueueBlock block_ = QueueBlock::slot;
+  PhaseClocks clocks_;
 };
 
 inline void PhaseAccount::arrive(SequenceId id, SimTime arrival, SimTime now) {
@@ -90,12 +64,8 @@ inline void PhaseAccount::arrive(SequenceId id, SimTime arrival, SimTime now) {
   Entry& entry = entries_[index_of(id)];
   entry.phase = Phase::queued;
   entry.since = arrival;
-  entry.clock_at_start = memory_clock(now);
+  entry.clock_at_start = clocks_.of_memory(now);
   entry.parts = {};
-}
-
-inline Duration PhaseAccount::memory_clock(SimTime now) const {
-  return block_ == QueueBlock::memory ? memory_clock_ + (now - blocked_since_) : memory_clock_;
 }
 
 inline void PhaseAccount::move(SequenceId id, Phase phase, SimTime now) {
@@ -109,7 +79,7 @@ inline void PhaseAccount::move(SequenceId id, Phase phase, SimTime now) {
   }
   entry.phase = phase;
   entry.since = now;
-  entry.clock_at_start = prefill_clock_;
+  entry.clock_at_start = clocks_.of_prefills();
 }
 
 inline const RequestPhases& PhaseAccount::close(SequenceId id, SimTime now) {

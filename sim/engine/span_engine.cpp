@@ -11,7 +11,7 @@
 #include "sim/engine/decode_batch.hpp"
 #include "sim/engine/engine.hpp"
 #include "sim/engine/last_blocks.hpp"
-#include "sim/engine/phase_account.hpp"
+#include "sim/engine/phase_clocks.hpp"
 #include "sim/engine/running_list.hpp"
 #include "sim/engine/slot_queue.hpp"
 #include "sim/engine/span_pricer.hpp"
@@ -71,9 +71,7 @@ class SpanEngine final : public ServingEngine {
   void launch_mixed(SimTime now);
   [[nodiscard]] StepShape shape_of_decodes() const;
   [[nodiscard]] StepShape shape_with_chunks() const;
-  DecodeBatch::Advanced advance(std::int64_t steps, const DurationSeries& durations,
-                                Bytes workspace, SimTime now);
-  void sum_up(std::int64_t length, Bytes workspace);
+  void sum_up(std::int64_t length);
 
   // Ending it.
   void end_chunks(SimTime now);
@@ -143,7 +141,7 @@ class SpanEngine final : public ServingEngine {
   DecodeBatch decodes_;           // the others
   std::vector<Slot> leaving_;
   std::vector<Slot> passed_over_;
-  PhaseAccount phases_;
+  PhaseClocks phases_;
 
   std::int64_t free_ = 0;  // blocks
 
@@ -158,11 +156,9 @@ class SpanEngine final : public ServingEngine {
   SimTime end_;
 
   SpanSums sums_;
-  std::int64_t most_owned_ = 0;  // blocks
-  Int128 entries_ = 0;           // ∫ of entries and blocks, in picoseconds
-  Int128 blocks_ = 0;
-  Int128 never_ = 0;
-  Int128 unguarded_ = 0;
+  KvHeld held_;                         // by those who have given it back
+  Int128 unguarded_ = 0;                // ∫ of blocks
+  std::int64_t least_free_ = 0;         // blocks, ever
   std::unique_ptr<SpanReport> report_;  // to a recorder that looks into spans
   SpanPricer::Mixed mixed_;
 };
@@ -183,7 +179,8 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
       decodes_(sequences_, block_size_),
-      free_(pool_.usable.count()) {
+      free_(pool_.usable.count()),
+      least_free_(free_) {
   sums_.engine = id;
   if (recorder.looks_into_spans()) {
     report_ = std::make_unique<SpanReport>(id, idle_, pool_, bytes_per_token_, decodes_, sequences_,
@@ -207,11 +204,11 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   if (spare_slots_.empty()) {
     spare_slots_.push_back(static_cast<Slot>(sequences_.size()));
     sequences_.emplace_back().record.engine = id_;
+    decodes_.reserve(sequences_.size());
   }
   const Slot slot = spare_slots_.back();
   spare_slots_.pop_back();
-  sequences_[slot].begin(request, output.count());
-  phases_.arrive(SequenceId{slot}, request.arrival, now);
+  sequences_[slot].begin(request, output.count(), phases_, now);
   fresh_.push_back(slot);
   return true;
 }
@@ -321,6 +318,7 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   SpanSequence& victim = sequences_[slot];
   running_.remove(slot);
   if (victim.state == State::decoding) {
+    victim.end_decoding(phases_, now);
     needed -= decodes_.takes_next(victim) ? 1 : 0;
     leave_decodes(slot, now);
     victim.last_token = now;
@@ -328,6 +326,7 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
     needed -= blocks_of(victim.entries + victim.chunk) - victim.blocks;
     budget_ += victim.chunk;
     settle_chunk(victim, now);
+    victim.end_prefilling(phases_, now);
     prefilling_.pop_back();
   }
   give_back(victim);
@@ -338,7 +337,6 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   ++sums_.preemptions;
   memory_blocks_ = true;
   preempted_.push_back(slot);
-  phases_.move(SequenceId{slot}, Phase::preempted, now);
 }
 
 Slot SpanEngine::take_waiting() {
@@ -393,18 +391,15 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   sequence.target = sequence.known();
   sequence.blocks = blocks_of(sequence.chunk);
   sequence.since = now;
-  if (!sequence.record.scheduled) {
-    sequence.record.scheduled = now;
-  }
+  sequence.end_waiting(phases_, now);
   free_ -= sequence.blocks;
   if (report_) {
     report_->add_never(never_used(sequence));
   }
   budget_ -= sequence.chunk;
   running_.push_back(slot);
+  sums_.max_running = std::max(sums_.max_running, running_.size());
   prefilling_.push_back(slot);
-  phases_.move(SequenceId{slot},
-               sequence.record.num_preemptions == 0 ? Phase::prefill : Phase::recomputed, now);
   return true;
 }
 
@@ -424,8 +419,17 @@ void SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
   }
-  const DecodeBatch::Advanced done = advance(steps, durations, price.workspace, now);
-  pricer_.count(price, done.steps, done.length);
+  const DecodeBatch::Taken taken = decodes_.advance(steps, spare_blocks(), durations, now);
+  const std::int64_t length = durations.sum_of_few(taken.steps);
+  recorder_.on_gaps(durations, taken.steps, decodes_.size());
+  SpanPricer::count(price, taken.steps, length);
+  sum_up(length);
+  free_ -= taken.blocks;
+  least_free_ = std::min(least_free_, free_);
+  end_ = now + Duration::picoseconds(length);
+  if (report_) {
+    report_->set_length(taken.steps, taken.blocks, end_);
+  }
 }
 
 // Somebody prefills.
@@ -436,9 +440,19 @@ void SpanEngine::launch_mixed(SimTime now) {
     begin_report(now, shape);
     report_->set_price(pricer_, mixed_);
   }
+  decodes_.step(mixed_.total, now);
+  if (decodes_.size() > 0) {
+    recorder_.on_gaps(DurationSeries(mixed_.total, 0), 1, decodes_.size());
+  }
   pricer_.count(mixed_);
-  phases_.end_step(now, now + mixed_.time.total(), mixed_.of_prefills);
-  advance(1, DurationSeries(mixed_.total, 0), mixed_.workspace, now);
+  sums_.running += Int128{mixed_.total} * running_.size();
+  sum_up(mixed_.total);
+  least_free_ = std::min(least_free_, free_);
+  end_ = now + Duration::picoseconds(mixed_.total);
+  phases_.end_step(now, end_, mixed_.of_prefills);
+  if (report_) {
+    report_->set_length(1, 0, end_);
+  }
 }
 
 StepShape SpanEngine::shape_of_decodes() const {
@@ -472,29 +486,10 @@ StepShape SpanEngine::shape_with_chunks() const {
   return shape;
 }
 
-DecodeBatch::Advanced SpanEngine::advance(std::int64_t steps, const DurationSeries& durations,
-                                          Bytes workspace, SimTime now) {
-  const DecodeBatch::Advanced done = decodes_.advance(steps, spare_blocks(), durations, now);
-  if (decodes_.size() > 0) {
-    recorder_.on_gaps(durations, done.steps, decodes_.size());
-  }
-  sum_up(done.length, workspace);
-  free_ -= done.blocks;
-  most_owned_ = std::max(most_owned_, pool_.usable.count() - free_);
-  end_ = now + Duration::picoseconds(done.length);
-  if (report_) {
-    report_->set_length(done);
-  }
-  return done;
-}
-
-// What was held, and who ran and waited, while so many picoseconds passed. What sequences hold is
+// Who waited, and what was unguarded, while so many picoseconds passed. What sequences hold is
 // summed up when they give it back.
-void SpanEngine::sum_up(std::int64_t length, Bytes workspace) {
+void SpanEngine::sum_up(std::int64_t length) {
   const QueueSizes sizes = queues();
-  sums_.workspace += Int128{length} * workspace.count();
-  sums_.running += Int128{length} * sizes.running;
-  sums_.max_running = std::max(sums_.max_running, sizes.running);
   sums_.time_at[static_cast<std::size_t>(limit_of(sizes, policy_.max_num_seqs))] += length;
   if (sizes.waiting > 0) {
     sums_.waiting += Int128{length} * sizes.waiting;
@@ -555,7 +550,7 @@ void SpanEngine::end_prefill(Slot slot, SimTime now) {
   if (!sequence.record.first_token) {
     sequence.record.first_token = now;
   }
-  phases_.move(SequenceId{slot}, Phase::decode, now);
+  sequence.end_prefilling(phases_, now);
   decodes_.join(slot, now);
   if (report_) {
     report_->join(slot);
@@ -567,21 +562,20 @@ void SpanEngine::end_prefill(Slot slot, SimTime now) {
 
 // What a prefilling sequence has held since it was last looked at.
 void SpanEngine::settle_chunk(SpanSequence& sequence, SimTime now) {
-  const Int128 time = (now - sequence.since).picoseconds();
-  entries_ += time * sequence.entries;
-  blocks_ += time * sequence.blocks;
-  never_ += time * never_used(sequence);
-  sequence.wasted += time * (sequence.blocks * block_size_ - sequence.entries);
+  const auto time = static_cast<std::int64_t>((now - sequence.since).picoseconds());
+  const std::int64_t never = never_used(sequence);
+  held_.entries += Int128{time} * sequence.entries;
+  held_.blocks += Int128{time} * sequence.blocks;
+  if (never > 0) {
+    held_.never += Int128{time} * never;
+  }
+  sequence.wasted += Int128{time} * (sequence.blocks * block_size_ - sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
   sequence.since = now;
 }
 
 void SpanEngine::leave_decodes(Slot slot, SimTime now) {
-  const DecodeBatch::Held held = decodes_.leave(slot, now);
-  entries_ += held.entries;
-  blocks_ += held.blocks;
-  never_ += held.never;
-  sequences_[slot].wasted += held.blocks * block_size_ - held.entries;
+  sequences_[slot].wasted += decodes_.leave(slot, now, held_);
   if (report_) {
     report_->leave(slot);
   }
@@ -608,7 +602,7 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   record.kv_peak_written = bytes_per_token_ * sequence.most_entries;
   record.kv_peak_reserved = pool_.block * sequence.most_blocks;
   record.kv_wasted_byte_picoseconds = sequence.wasted * bytes_per_token_.count();
-  record.phases = phases_.close(SequenceId{slot}, now);
+  sequence.end_decoding(phases_, now);
   recorder_.on_request_end(record);
   spare_slots_.push_back(slot);
   on_end(record.request);
@@ -647,12 +641,15 @@ std::int64_t SpanEngine::first_prompts() const {
 // Whatever ran has ended.
 void SpanEngine::finish() {
   sums_.iterations = decodes_.iteration();
-  sums_.time = pricer_.time();
-  sums_.live = entries_ * bytes_per_token_.count();
-  sums_.reserved = blocks_ * pool_.block.count();
-  sums_.never = never_ * bytes_per_token_.count();
+  const SpanPricer::Counted counted = pricer_.counted();
+  sums_.time = counted.time;
+  sums_.workspace = counted.workspace;
+  sums_.running += counted.decoding;
+  sums_.live = held_.entries * bytes_per_token_.count();
+  sums_.reserved = held_.blocks * pool_.block.count();
+  sums_.never = held_.never * bytes_per_token_.count();
   sums_.unguarded = unguarded_ * pool_.block.count();
-  sums_.peak_reserved = idle_.kv.reserved() + pool_.block * most_owned_;
+  sums_.peak_reserved = idle_.kv.reserved() + pool_.block * (pool_.usable.count() - least_free_);
   recorder_.on_sums(sums_);
 }
 

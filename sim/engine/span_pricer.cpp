@@ -60,16 +60,19 @@ SpanPricer::Decodes& SpanPricer::work_out(std::size_t sequences) {
 }
 
 // What decodes took beyond their number was for their context.
-StepTime SpanPricer::time() const {
-  StepTime sum = mixed_;
-  Int128 for_context = decoding_;
-  for (const Decodes& decodes : decodes_) {
-    sum += times(decodes.time, decodes.steps);
-    for_context -= Int128{decodes.total} * decodes.steps;
+SpanPricer::Counted SpanPricer::counted() const {
+  Counted sum{.time = mixed_, .workspace = workspace_of_mixed_};
+  Int128 for_context = 0;
+  for (std::size_t sequences = 0; sequences < decodes_.size(); ++sequences) {
+    const Decodes& decodes = decodes_[sequences];
+    sum.time += times(decodes.time, decodes.steps);
+    sum.workspace += decodes.duration * decodes.workspace.count();
+    sum.decoding += decodes.duration * static_cast<std::int64_t>(sequences);
+    for_context += decodes.duration - Int128{decodes.total} * decodes.steps;
   }
   if (context_total_ > 0) {
     TESSERA_INVARIANT(for_context % context_total_ == 0, "context has a price by the token");
-    sum += times(context_, for_context / context_total_);
+    sum.time += times(context_, for_context / context_total_);
   }
   return sum;
 }

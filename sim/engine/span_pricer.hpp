@@ -20,8 +20,10 @@ class SpanPricer {
     std::int64_t total = 0;   // of it, in picoseconds
     std::int64_t growth = 0;  // from a step to the next, which has as many tokens of context more
     Bytes workspace{0};
-    std::int64_t steps = 0;  // that were counted
     bool is_known = false;
+    // That were counted.
+    std::int64_t steps = 0;
+    Int128 duration = 0;  // picoseconds
   };
   // A step that does not only decode.
   struct Mixed {
@@ -46,13 +48,21 @@ class SpanPricer {
   [[nodiscard]] Mixed mixed(const StepShape& shape);
 
   // Steps have run: decodes of so many picoseconds, or a mixed one.
-  void count(Decodes& decodes, std::int64_t steps, std::int64_t length) {
+  static void count(Decodes& decodes, std::int64_t steps, std::int64_t duration) {
     decodes.steps += steps;
-    decoding_ += length;
+    decodes.duration += duration;
   }
-  void count(const Mixed& step) { mixed_ += step.time; }
-  // Of all that were counted.
-  [[nodiscard]] StepTime time() const;
+  void count(const Mixed& step) {
+    mixed_ += step.time;
+    workspace_of_mixed_ += Int128{step.total} * step.workspace.count();
+  }
+  // Of all that were counted: their time, and integrals over it.
+  struct Counted {
+    StepTime time;
+    Int128 workspace = 0;
+    Int128 decoding = 0;  // sequences, while nobody prefills
+  };
+  [[nodiscard]] Counted counted() const;
 
   // Of a token of context.
   [[nodiscard]] const StepTime& context() const { return context_; }
@@ -69,8 +79,8 @@ class SpanPricer {
   Tokens profile_tokens_;
   std::int64_t profile_sequences_;
   std::vector<Decodes> decodes_;  // by sequences
-  Int128 decoding_ = 0;           // picoseconds of their steps
-  StepTime mixed_;
+  StepTime mixed_;                // of those that were counted
+  Int128 workspace_of_mixed_ = 0;
 };
 
 }  // namespace tessera

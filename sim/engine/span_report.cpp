@@ -45,13 +45,13 @@ void SpanReport::set_price(const SpanPricer& pricer, const SpanPricer::Mixed& st
   span_.durations = DurationSeries(step.total, 0);
 }
 
-void SpanReport::set_length(const DecodeBatch::Advanced& done) {
-  span_.num_steps = done.steps;
-  span_.end = span_.start + Duration::picoseconds(done.length);
-  span_.num_taken = done.blocks;
+void SpanReport::set_length(std::int64_t steps, std::int64_t blocks_taken, SimTime end) {
+  span_.num_steps = steps;
+  span_.end = end;
+  span_.num_taken = blocks_taken;
   later_.clear();
   std::int64_t never_later = 0;
-  for (const LastBlocks::LastBlock& last : last_blocks_.take(span_.first_iteration, done.steps)) {
+  for (const LastBlocks::LastBlock& last : last_blocks_.take(span_.first_iteration, steps)) {
     if (last.step == 0) {
       never_ += last.never;
     } else {

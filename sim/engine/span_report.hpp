@@ -38,7 +38,7 @@ class SpanReport {
                  const DurationSeries& durations);
   void set_price(const SpanPricer& pricer, const SpanPricer::Mixed& step);
   // It has been decided how far it goes.
-  void set_length(const DecodeBatch::Advanced& done);
+  void set_length(std::int64_t steps, std::int64_t blocks_taken, SimTime end);
   [[nodiscard]] SpanRecord& span() { return span_; }
 
  private:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "sim/engine/phase_clocks.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/engine/recorder.hpp"
 
@@ -41,13 +42,18 @@ struct SpanSequence {
   Int128 entry_clock = 0;
   Int128 take_clock = 0;
 
+  // When its phase began, and the clock that divides the phase then (phase_account.hpp).
+  SimTime phase_since;
+  Duration phase_clock;
+
   SimTime last_token;
   std::int64_t most_entries = 0;  // ever: what it computes below that is computed again
   std::int64_t most_blocks = 0;
   Int128 wasted = 0;  // ∫ of the entries that it holds room for and has not written
 
-  // It has arrived; whoever had its slot before is forgotten.
-  void begin(const Request& arrived, std::int64_t output_tokens) {
+  // It has arrived and is seen `now`; whoever had its slot before is forgotten.
+  void begin(const Request& arrived, std::int64_t output_tokens, const PhaseClocks& clocks,
+             SimTime now) {
     record.request = arrived;
     record.scheduled.reset();
     record.first_token.reset();
@@ -58,6 +64,36 @@ struct SpanSequence {
     state = State::waiting;
     most_entries = most_blocks = 0;
     wasted = 0;
+    phase_since = arrived.arrival;
+    phase_clock = clocks.of_memory(now);
+    RequestPhases& phases = record.phases;
+    phases.prefill = phases.decode = phases.stalled = Duration{};
+    phases.preempted = phases.recomputed = Duration{};
+  }
+  // It is admitted, for the first time or again.
+  void end_waiting(const PhaseClocks& clocks, SimTime now) {
+    RequestPhases& phases = record.phases;
+    if (record.num_preemptions > 0) {
+      phases.preempted += now - phase_since;
+    } else {
+      record.scheduled = now;
+      phases.queued_memory = clocks.of_memory(now) - phase_clock;
+      phases.queued_slot = now - phase_since - phases.queued_memory;
+    }
+    phase_since = now;
+  }
+  // It samples what it has prefilled for, or is preempted before.
+  void end_prefilling(const PhaseClocks& clocks, SimTime now) {
+    RequestPhases& phases = record.phases;
+    (record.num_preemptions == 0 ? phases.prefill : phases.recomputed) += now - phase_since;
+    phase_since = now;
+    phase_clock = clocks.of_prefills();
+  }
+  void end_decoding(const PhaseClocks& clocks, SimTime now) {
+    const Duration stalled = clocks.of_prefills() - phase_clock;
+    record.phases.stalled += stalled;
+    record.phases.decode += now - phase_since - stalled;
+    phase_since = now;
   }
   [[nodiscard]] std::int64_t prompt() const { return record.request.prompt.count(); }
   [[nodiscard]] std::int64_t known() const { return prompt() + generated; }
