@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "sim/engine/event_ring.hpp"
@@ -29,13 +28,6 @@ struct KvHeld {
 
 class DecodeBatch {
  public:
-  // As many of the steps that were asked for as there were blocks for, and what they take beside
-  // what the first of them has taken already.
-  struct Taken {
-    std::int64_t steps = 1;
-    std::int64_t blocks = 0;
-  };
-
   // All sequences are among `all`.
   DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size);
 
@@ -53,30 +45,40 @@ class DecodeBatch {
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
   [[nodiscard]] std::int64_t entries() const { return keys_ + size_ * iteration_; }
   // Blocks that it takes, and whether one of them is for this sequence.
-  [[nodiscard]] std::int64_t next_blocks() const { return takes_[residue_]; }
+  [[nodiscard]] std::int64_t next_blocks() const { return residues_[residue_].takes; }
   [[nodiscard]] bool takes_next(const SpanSequence& sequence) const {
     return sequence.residue == residue_;
+  }
+  // Sequences that take a block at the iterations of a residue.
+  [[nodiscard]] std::int64_t takes_at(std::size_t residue) const {
+    return residues_[residue].takes;
   }
 
   // To the next iteration at which somebody leaves. Precondition: size() > 0.
   [[nodiscard]] std::int64_t steps_to_next_end() const { return ends_.distance(iteration_); }
-  // Gets through as many of so many steps as there are spare blocks for; the first one has taken
-  // its own. Preconditions: steps > 0, from `now` on they take `durations`.
-  Taken advance(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                SimTime now) {
-    if (steps == 1) {
-      step(durations.first(), now);
-      return {};
-    }
-    take_first(now);
-    const Taken taken = take(steps, spare, durations, now);
-    pass(taken.steps, durations.sum_of_few(taken.steps), durations.moment_of_few(taken.steps));
-    return taken;
+  // How many of so many steps there are spare blocks for, of which the first has taken its own.
+  [[nodiscard]] std::int64_t steps_with_blocks(std::int64_t steps, std::int64_t spare) const {
+    // Each sequence takes at most a block in so many steps as a block has entries.
+    const bool all_fit = size_ * (steps - 1) <= spare || size_ * (steps / block_size_ + 1) <= spare;
+    return all_fit ? steps : count_steps_with_blocks(steps, spare);
+  }
+  // Gets through so many steps, which from `now` on take `durations`, together `length` picoseconds.
+  // Returns the blocks that all but the first of them take. Precondition: 0 < steps <=
+  // DurationSeries::few.
+  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, std::int64_t length,
+                       SimTime now) {
+    entry_clock_ += Int128{iteration_} * length + durations.moment_of_few(steps);
+    iteration_ += steps;
+    // A residue costs as much as three steps.
+    const bool many = steps > 3 * std::min(size_, block_size_);
+    return many ? take_at_once(steps, durations, now) : take_in_turn(steps, durations, now);
   }
   // Gets through one, which takes so many picoseconds.
   void step(std::int64_t duration, SimTime now) {
-    take_first(now);
-    pass(1, duration, 0);
+    residues_[residue_].pass(now);
+    entry_clock_ += Int128{iteration_} * duration;
+    ++iteration_;
+    residue_ = residue_ + 1 == residues_.size() ? 0 : residue_ + 1;
   }
   // Appends who leaves now, in no particular order.
   void take_ends(std::vector<std::uint32_t>& leaving) {
@@ -85,38 +87,41 @@ class DecodeBatch {
     }
   }
 
-  // Sequences that take a block, by iteration modulo the block size. Good as long as the batch.
-  [[nodiscard]] std::span<const std::int64_t> takes() const { return takes_; }
-
  private:
-  // Of the iterations of a residue, while someone takes blocks at them.
-  struct Clock {
-    Int128 sum = 0;  // of their times
-    SimTime last;    // the latest of them
-    void take(SimTime time) {
-      sum += time.since_start().picoseconds();
+  // The iterations that are equal modulo the block size.
+  struct Residue {
+    std::int64_t takes = 0;  // sequences that take a block at them
+    Int128 clock = 0;        // Σ of their times
+    SimTime last;            // the latest of them
+    void pass(SimTime time) {
+      clock += time.since_start().picoseconds();
       last = time;
     }
   };
 
-  void take_first(SimTime now) {
-    if (takes_[residue_] > 0) {
-      clocks_[residue_].take(now);
+  // Step after step. Returns what advance() does.
+  std::int64_t take_in_turn(std::int64_t steps, DurationSeries durations, SimTime now) {
+    Residue* residue = residues_.data() + residue_;
+    Residue* const end = residues_.data() + residues_.size();
+    std::int64_t taken = -residue->takes;
+    std::int64_t duration = durations.first();
+    while (true) {
+      taken += residue->takes;
+      residue->pass(now);
+      if (++residue == end) {
+        residue = residues_.data();
+      }
+      if (--steps == 0) {
+        break;
+      }
+      now += Duration::picoseconds(duration);
+      duration += durations.growth();
     }
+    residue_ = static_cast<std::size_t>(residue - residues_.data());
+    return taken;
   }
-  [[nodiscard]] Taken take(std::int64_t steps, std::int64_t spare, const DurationSeries& durations,
-                           SimTime now);
-  [[nodiscard]] Taken take_in_turn(std::int64_t steps, std::int64_t spare,
-                                   const DurationSeries& durations, SimTime now);
-  [[nodiscard]] Taken take_at_once(std::int64_t steps, const DurationSeries& durations,
-                                   SimTime now);
-  // `moment` is the sum of n · the time of step n.
-  void pass(std::int64_t steps, std::int64_t length, Int128 moment) {
-    entry_clock_ += Int128{iteration_} * length + moment;
-    iteration_ += steps;
-    const std::int64_t residue = residue_ + steps;
-    residue_ = static_cast<std::uint32_t>(residue < block_size_ ? residue : residue % block_size_);
-  }
+  std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now);
+  [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
@@ -127,14 +132,13 @@ class DecodeBatch {
 
   std::int64_t size_ = 0;
   std::int64_t keys_ = 0;                // Σ
-  std::vector<std::int64_t> takes_;      // by iteration mod block size
   std::vector<std::uint64_t> occupied_;  // a bit a residue: whether somebody takes at it
 
-  // Clocks, at the start of `iteration_`.
+  // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;
-  std::uint32_t residue_ = 0;  // of it
-  Int128 entry_clock_ = 0;     // Σ iteration · its step's time
-  std::vector<Clock> clocks_;  // by residue
+  std::size_t residue_ = 0;  // of it
+  Int128 entry_clock_ = 0;   // Σ iteration · its step's time
+  std::vector<Residue> residues_;
 };
 
 }  // namespace tessera

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 
+#include "sim/engine/run_alone.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
 #include "tessera/memory/memory_plan.hpp"
@@ -36,6 +37,8 @@ class ServingEngine {
   // Precondition: busy, and busy_until() == now.
   virtual void end_step(SimTime now, const std::function<void(const Request&)>& on_end) = 0;
 
+  // Serves a source alone, to its end; returns when that is.
+  virtual SimTime run(RequestSource& source) { return run_alone(*this, source); }
   // Nothing is left to do: what it has summed up is recorded.
   virtual void finish() {}
 

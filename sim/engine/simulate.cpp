@@ -46,7 +46,7 @@ class Node {
   // decided.
   void run() {
     if (replicas_.size() == 1) {
-      run_alone(replicas_.front());
+      now_ = replicas_.front().engine->run(source_);
     } else {
       run_together();
     }
@@ -59,29 +59,6 @@ class Node {
   }
 
  private:
-  // One engine need not be woken for arrivals: nobody chooses, and it sees them at its boundaries.
-  void run_alone(Replica& replica) {
-    ServingEngine& engine = *replica.engine;
-    SimTime until = SimTime::max();
-    while (true) {
-      if (until < SimTime::max()) {
-        engine.end_step(now_, replica.on_end);
-      }
-      SimTime arrival = source_.next_arrival();
-      for (; arrival <= now_; arrival = source_.next_arrival()) {
-        ++views_.front().outstanding;
-        submit(0, source_.pop());
-      }
-      until = engine.schedule(now_, arrival);
-      const SimTime next = until < SimTime::max() ? until : arrival;
-      if (next == SimTime::max()) {
-        return;
-      }
-      TESSERA_INVARIANT(next >= now_, "time does not run backwards");
-      now_ = next;
-    }
-  }
-
   // Engines take their turn in the order of their numbers.
   void run_together() {
     while (true) {

@@ -47,6 +47,7 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
   SimTime schedule(SimTime now, SimTime horizon) override;
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
+  SimTime run(RequestSource& source) override { return run_alone(*this, source); }
   void finish() override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
@@ -412,23 +413,27 @@ void SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
   const DurationSeries durations = pricer_.series(price, decodes_.entries() + decodes_.size());
   const bool repeats = num_preempted_ == 0 && !queue_turns_;
   std::int64_t steps = repeats ? decodes_.steps_to_next_end() : 1;
-  if (steps > 1 && horizon < SimTime::max()) {
+  if (steps > 1) {
+    steps = decodes_.steps_with_blocks(steps, spare_blocks());
+  }
+  std::int64_t length = durations.sum_of_few(steps);
+  if (steps > 1 && length > (horizon - now).picoseconds()) {
     steps = durations.terms_to_last(horizon - now, steps);
+    length = durations.sum_of_few(steps);
   }
   if (report_) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
   }
-  const DecodeBatch::Taken taken = decodes_.advance(steps, spare_blocks(), durations, now);
-  const std::int64_t length = durations.sum_of_few(taken.steps);
-  recorder_.on_gaps(durations, taken.steps, decodes_.size());
-  SpanPricer::count(price, taken.steps, length);
+  const std::int64_t blocks = decodes_.advance(steps, durations, length, now);
+  recorder_.on_gaps(durations, steps, decodes_.size());
+  SpanPricer::count(price, steps, length);
   sum_up(length);
-  free_ -= taken.blocks;
+  free_ -= blocks;
   least_free_ = std::min(least_free_, free_);
   end_ = now + Duration::picoseconds(length);
   if (report_) {
-    report_->set_length(taken.steps, taken.blocks, end_);
+    report_->set_length(steps, blocks, end_);
   }
 }
 

@@ -13,7 +13,8 @@ SpanReport::SpanReport(EngineId engine, const DeviceLedger& idle, const PagedPoo
   span_.is_summed = true;
   span_.idle = &idle;
   span_.block = pool.block;
-  span_.taken = decodes.takes();
+  taken_.resize(static_cast<std::size_t>(block_size));
+  span_.taken = taken_;
 }
 
 void SpanReport::begin(SimTime now, const StepShape& shape, const Holdings& holdings) {
@@ -26,6 +27,9 @@ void SpanReport::begin(SimTime now, const StepShape& shape, const Holdings& hold
   span_.reserved = span_.block * (usable_.count() - holdings.free);
   span_.unguarded = span_.block * holdings.unguarded;
   span_.free_blocks = Blocks{holdings.free};
+  for (std::size_t residue = 0; residue < taken_.size(); ++residue) {
+    taken_[residue] = decodes_.takes_at(residue);
+  }
 }
 
 void SpanReport::set_price(const SpanPricer& pricer, const SpanPricer::Decodes& decodes,

@@ -48,6 +48,7 @@ class SpanReport {
   Bytes bytes_per_token_;
   std::int64_t never_ = 0;  // entries of room
   SpanRecord span_;
+  std::vector<std::int64_t> taken_;           // by iteration modulo the block size
   std::vector<SpanRecord::LastBlock> later_;  // than step 0, last blocks that the span takes
 };
 

@@ -1,0 +1,45 @@
+// How a node of one engine runs. The loop is known by the type of its engine, so that one that is
+// final need not be called through its table.
+#pragma once
+
+#include <functional>
+
+#include "tessera/core/contract.hpp"
+#include "tessera/core/time.hpp"
+#include "tessera/workload/request_source.hpp"
+
+namespace tessera {
+
+// Until nothing is left to do; returns when that is. Nobody chooses an engine, so it need not be
+// woken for arrivals: it sees them at its boundaries.
+template <class AnyEngine>
+SimTime run_alone(AnyEngine& engine, RequestSource& source) {
+  SimTime now;
+  // Made once: it hears of every request.
+  const std::function<void(const Request&)> on_end = [&](const Request& request) {
+    source.on_end(request, now);
+  };
+  SimTime until = SimTime::max();
+  while (true) {
+    if (until < SimTime::max()) {
+      engine.end_step(now, on_end);
+    }
+    SimTime arrival = source.next_arrival();
+    for (; arrival <= now; arrival = source.next_arrival()) {
+      const Request request = source.pop();
+      // A rejection may let a closed loop's user send the next request, now.
+      if (!engine.submit(request, now)) {
+        source.on_end(request, now);
+      }
+    }
+    until = engine.schedule(now, arrival);
+    const SimTime next = until < SimTime::max() ? until : arrival;
+    if (next == SimTime::max()) {
+      return now;
+    }
+    TESSERA_INVARIANT(next >= now, "time does not run backwards");
+    now = next;
+  }
+}
+
+}  // namespace tessera
