@@ -19,7 +19,8 @@ void DecodeBatch::join(std::uint32_t slot, SimTime now) {
   const std::int64_t over = sequence.key % block_size_;
   sequence.residue = static_cast<std::uint32_t>(over > 0 ? block_size_ - over : -over);
   sequence.since = now;
-  sequence.entry_clock = entry_clock_;
+  sequence.joined = iteration_;
+  sequence.clock = clock_;
   sequence.take_clock = residues_[sequence.residue].clock;
   ++size_;
   keys_ += sequence.key;
@@ -45,14 +46,17 @@ Int128 DecodeBatch::leave(std::uint32_t slot, SimTime now, KvHeld& held) {
   const std::int64_t taken = sequence.blocks - blocks_before;
   // 64 bits hold the time that it has decoded for.
   const auto time = static_cast<std::int64_t>((now - sequence.since).picoseconds());
-  const Int128 entries = Int128{sequence.key} * time + (entry_clock_ - sequence.entry_clock);
+  // An entry is held from the end of its step on.
+  const Int128 since = sequence.since.since_start().picoseconds();
+  const Int128 entries = Int128{sequence.entries - 1} * time -
+                         (clock_ - sequence.clock - since * (iteration_ - sequence.joined));
   Int128 blocks = Int128{blocks_before} * time;
   if (taken > 0) {
     blocks += taken * now.since_start().picoseconds() - (residue.clock - sequence.take_clock);
   }
   if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
-    const SimTime since = taken > 0 ? residue.last : sequence.since;
-    held.never += Int128{never} * static_cast<std::int64_t>((now - since).picoseconds());
+    const SimTime begin = taken > 0 ? residue.last : sequence.since;
+    held.never += Int128{never} * static_cast<std::int64_t>((now - begin).picoseconds());
   }
   held.entries += entries;
   held.blocks += blocks;
@@ -113,6 +117,7 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
       taken += residue.takes * times;
     }
   }
+  clock_ += steps * now.since_start().picoseconds() + durations.sum_of_sums(0, 1, steps);
   residue_ = static_cast<std::size_t>(iteration_) % residues_.size();
   return taken;
 }

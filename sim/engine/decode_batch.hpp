@@ -4,8 +4,8 @@
 // A sequence is kept as a key (its entries less the iteration), and the batch as the number and the
 // sum of the keys. Who leaves at which iteration waits in a ring. Who takes a block at which
 // iteration is counted by the iteration modulo the block size. Integrals over time are differences
-// of clocks that move with every span: Σ iteration · duration gives what a sequence has written,
-// and for each residue the sum of the instants at which blocks are taken gives what it has owned.
+// of clocks that move with every span: the sum of the instants at which steps begin gives what a
+// sequence has written, and that of the steps of a residue what it has owned.
 #pragma once
 
 #include <algorithm>
@@ -62,21 +62,18 @@ class DecodeBatch {
     const bool all_fit = size_ * (steps - 1) <= spare || size_ * (steps / block_size_ + 1) <= spare;
     return all_fit ? steps : count_steps_with_blocks(steps, spare);
   }
-  // Gets through so many steps, which from `now` on take `durations`, together `length` picoseconds.
-  // Returns the blocks that all but the first of them take. Precondition: 0 < steps <=
-  // DurationSeries::few.
-  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, std::int64_t length,
-                       SimTime now) {
-    entry_clock_ += Int128{iteration_} * length + durations.moment_of_few(steps);
+  // Gets through so many steps, which from `now` on take `durations`. Returns the blocks that all
+  // but the first of them take. Precondition: 0 < steps <= DurationSeries::few.
+  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, SimTime now) {
     iteration_ += steps;
     // A residue costs as much as three steps.
     const bool many = steps > 3 * std::min(size_, block_size_);
     return many ? take_at_once(steps, durations, now) : take_in_turn(steps, durations, now);
   }
-  // Gets through one, which takes so many picoseconds.
-  void step(std::int64_t duration, SimTime now) {
+  // Gets through one.
+  void step(SimTime now) {
     residues_[residue_].pass(now);
-    entry_clock_ += Int128{iteration_} * duration;
+    clock_ += now.since_start().picoseconds();
     ++iteration_;
     residue_ = residue_ + 1 == residues_.size() ? 0 : residue_ + 1;
   }
@@ -100,16 +97,19 @@ class DecodeBatch {
   };
 
   // Step after step. Returns what advance() does.
-  std::int64_t take_in_turn(std::int64_t steps, DurationSeries durations, SimTime now) {
-    Residue* residue = residues_.data() + residue_;
-    Residue* const end = residues_.data() + residues_.size();
+  std::int64_t take_in_turn(std::int64_t steps, const DurationSeries& durations, SimTime now) {
+    Residue* const first = residues_.data();
+    Residue* const end = first + residues_.size();
+    Residue* residue = first + residue_;
     std::int64_t taken = -residue->takes;
     std::int64_t duration = durations.first();
+    Int128 clock = clock_;
     while (true) {
       taken += residue->takes;
       residue->pass(now);
+      clock += now.since_start().picoseconds();
       if (++residue == end) {
-        residue = residues_.data();
+        residue = first;
       }
       if (--steps == 0) {
         break;
@@ -117,7 +117,8 @@ class DecodeBatch {
       now += Duration::picoseconds(duration);
       duration += durations.growth();
     }
-    residue_ = static_cast<std::size_t>(residue - residues_.data());
+    clock_ = clock;
+    residue_ = static_cast<std::size_t>(residue - first);
     return taken;
   }
   std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now);
@@ -137,7 +138,7 @@ class DecodeBatch {
   // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;
   std::size_t residue_ = 0;  // of it
-  Int128 entry_clock_ = 0;   // Σ iteration · its step's time
+  Int128 clock_ = 0;         // Σ of the times of all iterations
   std::vector<Residue> residues_;
 };
 

@@ -120,6 +120,7 @@ class SpanEngine final : public ServingEngine {
   // What the scenario says.
   EngineId id_;
   Recorder& recorder_;
+  Distribution* gaps_;  // between tokens; null: nobody wants them
   VllmV1Spec policy_;
   PagedPool pool_;
   std::unique_ptr<KvCache> empty_kv_;  // the pool's own rules for what can never fit
@@ -168,6 +169,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
                        Recorder& recorder)
     : id_(id),
       recorder_(recorder),
+      gaps_(recorder.gaps()),
       policy_(std::get<VllmV1Spec>(scenario.engine.policy)),
       pool_(paged_pool(std::get<PagedKvSpec>(scenario.engine.kv_cache), kv_pool(scenario, plan))),
       empty_kv_(make_kv_cache(scenario, plan)),
@@ -425,8 +427,10 @@ void SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
   }
-  const std::int64_t blocks = decodes_.advance(steps, durations, length, now);
-  recorder_.on_gaps(durations, steps, decodes_.size());
+  const std::int64_t blocks = decodes_.advance(steps, durations, now);
+  if (gaps_ != nullptr) {
+    gaps_->add(durations, steps, length, decodes_.size());
+  }
   SpanPricer::count(price, steps, length);
   sum_up(length);
   free_ -= blocks;
@@ -445,9 +449,9 @@ void SpanEngine::launch_mixed(SimTime now) {
     begin_report(now, shape);
     report_->set_price(pricer_, mixed_);
   }
-  decodes_.step(mixed_.total, now);
-  if (decodes_.size() > 0) {
-    recorder_.on_gaps(DurationSeries(mixed_.total, 0), 1, decodes_.size());
+  decodes_.step(now);
+  if (gaps_ != nullptr && decodes_.size() > 0) {
+    gaps_->add(Duration::picoseconds(mixed_.total), decodes_.size());
   }
   pricer_.count(mixed_);
   sums_.running += Int128{mixed_.total} * running_.size();
@@ -494,10 +498,13 @@ StepShape SpanEngine::shape_with_chunks() const {
 // Who waited, and what was unguarded, while so many picoseconds passed. What sequences hold is
 // summed up when they give it back.
 void SpanEngine::sum_up(std::int64_t length) {
-  const QueueSizes sizes = queues();
-  sums_.time_at[static_cast<std::size_t>(limit_of(sizes, policy_.max_num_seqs))] += length;
-  if (sizes.waiting > 0) {
+  ++sums_.spans;
+  if (somebody_waits()) {
+    const QueueSizes sizes = queues();
+    sums_.time_at[static_cast<std::size_t>(limit_of(sizes, policy_.max_num_seqs))] += length;
     sums_.waiting += Int128{length} * sizes.waiting;
+  } else {
+    sums_.time_at[static_cast<std::size_t>(Limit::arrivals)] += length;
   }
   if (free_ < watermark_) {
     unguarded_ += Int128{length} * unguarded_blocks();
@@ -547,8 +554,8 @@ void SpanEngine::end_chunks(SimTime now) {
 // It has computed all that it knows of, and samples.
 void SpanEngine::end_prefill(Slot slot, SimTime now) {
   SpanSequence& sequence = sequences_[slot];
-  if (sequence.generated > 0) {
-    recorder_.on_gap(now - sequence.last_token);
+  if (sequence.generated > 0 && gaps_ != nullptr) {
+    gaps_->add(now - sequence.last_token);
   }
   ++sequence.generated;
   sequence.last_token = now;

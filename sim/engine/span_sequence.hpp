@@ -39,7 +39,8 @@ struct SpanSequence {
 
   // When what it holds was last accounted for, and the engine's clocks then.
   SimTime since;
-  Int128 entry_clock = 0;
+  std::int64_t joined = 0;  // the decodes, at this iteration
+  Int128 clock = 0;
   Int128 take_clock = 0;
 
   // When its phase began, and the clock that divides the phase then (phase_account.hpp).

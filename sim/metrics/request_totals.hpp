@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "sim/metrics/distribution.hpp"
+#include "tessera/core/distribution.hpp"
 #include "sim/metrics/request_latencies.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"

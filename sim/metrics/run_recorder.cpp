@@ -258,12 +258,8 @@ bool RunRecorder::looks_into_spans() const {
   return state.joint_peak || state.memory || state.throughput || state.iteration_rows;
 }
 
-void RunRecorder::on_gaps(const DurationSeries& gaps, std::int64_t n, std::int64_t sequences) {
-  state_->steps.itl.add(gaps, n, sequences);
-}
-
-void RunRecorder::on_gap(Duration gap) {
-  state_->steps.itl.add(gap);
+Distribution* RunRecorder::gaps() {
+  return &state_->steps.itl;
 }
 
 void RunRecorder::on_sums(const SpanSums& sums) {

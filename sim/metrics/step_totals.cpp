@@ -93,7 +93,7 @@ void StepTotals::add_entries(const SpanRecord& span) {
   }
   if (n > 1) {
     const DurationSeries later(span.durations.term(1), span.durations.growth());
-    itl.add(later, n - 1, span.continuing);
+    itl.add(later, n - 1, later.sum(n - 1), span.continuing);
   }
 }
 

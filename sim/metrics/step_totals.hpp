@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "sim/metrics/distribution.hpp"
+#include "tessera/core/distribution.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/engine/recorder.hpp"
 

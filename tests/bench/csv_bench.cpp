@@ -3,7 +3,7 @@
 
 #include <deque>
 
-#include "sim/metrics/distribution.hpp"
+#include "tessera/core/distribution.hpp"
 #include "sim/metrics/iteration_rows.hpp"
 #include "sim/metrics/request_rows.hpp"
 #include "sim/metrics/step_rows.hpp"

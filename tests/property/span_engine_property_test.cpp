@@ -32,12 +32,11 @@ class Outcome final : public Recorder {
     spans_ += !span.is_summed && span.num_steps > 1 ? 1 : 0;
     totals_.on_span(span);
   }
-  void on_gaps(const DurationSeries& gaps, std::int64_t n, std::int64_t sequences) override {
-    spans_ += n > 1 ? 1 : 0;
-    totals_.on_gaps(gaps, n, sequences);
+  void on_sums(const SpanSums& sums) override {
+    spans_ += sums.iterations - sums.spans;
+    totals_.on_sums(sums);
   }
-  void on_gap(Duration gap) override { totals_.on_gap(gap); }
-  void on_sums(const SpanSums& sums) override { totals_.on_sums(sums); }
+  [[nodiscard]] Distribution* gaps() override { return totals_.gaps(); }
   [[nodiscard]] bool looks_into_spans() const override { return totals_.looks_into_spans(); }
   [[nodiscard]] bool takes_spans() const override { return true; }
   void on_request_end(const RequestRecord& record) override {

@@ -1,5 +1,5 @@
 // Percentiles and means of latencies, against sorting everything.
-#include "sim/metrics/distribution.hpp"
+#include "tessera/core/distribution.hpp"
 
 #include <gtest/gtest.h>
 
@@ -159,7 +159,7 @@ TEST(Distribution, TakesASeriesAsItsTerms) {
       const DurationSeries series(first, growth);
       const auto n = static_cast<std::int64_t>(1 + random() % 100);
       const auto times = static_cast<std::int64_t>(1 + random() % 3);
-      at_once.add(series, n, times);
+      at_once.add(series, n, series.sum(n), times);
       for (std::int64_t j = 0; j < n; ++j) {
         one_by_one.add(ps(first + j * growth), times);
       }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tessera/core/distribution.hpp"
 #include "tessera/core/duration_series.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
@@ -150,6 +151,7 @@ inline constexpr std::size_t num_limits = EnumNames<Limit>::names.size();
 // said. Integrals are over time, in picoseconds.
 struct SpanSums {
   EngineId engine{};
+  std::int64_t spans = 0;
   std::int64_t iterations = 0;
   StepTime time;  // of all steps
   std::int64_t preemptions = 0;
@@ -177,7 +179,7 @@ struct SpanRecord {
   std::int64_t device = 0;
   std::int64_t first_iteration = 0;
   std::int64_t num_steps = 1;
-  bool is_summed = false;  // its engine tells the sums and the gaps between tokens by themselves
+  bool is_summed = false;  // its engine tells sums and gaps by themselves
   SimTime start;           // of step 0, when it was decided, too
   SimTime end;             // of the last
 
@@ -304,12 +306,11 @@ class Recorder {
   virtual void on_span(const SpanRecord&) {}
   // Whether it can do with what a span says.
   [[nodiscard]] virtual bool takes_spans() const { return false; }
-  // Whether it looks into spans. Where it does not, an engine may keep them to itself: then it
-  // tells the times between tokens, which for so many sequences are the first n of a series, or one
-  // time of one sequence; and once it has ended, what its spans sum to.
+  // Whether it looks into spans. Where it does not, an engine may keep them to itself: it then
+  // tells what they sum to once it has ended, and puts the times between the tokens of a request,
+  // of all requests, where gaps() says.
   [[nodiscard]] virtual bool looks_into_spans() const { return false; }
-  virtual void on_gaps(const DurationSeries&, std::int64_t /*n*/, std::int64_t /*sequences*/) {}
-  virtual void on_gap(Duration) {}
+  [[nodiscard]] virtual Distribution* gaps() { return nullptr; }
   virtual void on_sums(const SpanSums&) {}
   // Whether spans must name their sequences, as `repeated` does.
   [[nodiscard]] virtual bool names_sequences() const { return false; }

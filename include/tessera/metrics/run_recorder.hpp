@@ -41,8 +41,7 @@ class RunRecorder final : public Recorder {
   void on_span(const SpanRecord& span) override;
   [[nodiscard]] bool takes_spans() const override;
   [[nodiscard]] bool looks_into_spans() const override;
-  void on_gaps(const DurationSeries& gaps, std::int64_t n, std::int64_t sequences) override;
-  void on_gap(Duration gap) override;
+  [[nodiscard]] Distribution* gaps() override;
   void on_sums(const SpanSums& sums) override;
   [[nodiscard]] bool names_sequences() const override;
   void on_request_end(const RequestRecord& record) override;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -42,23 +43,26 @@ class Distribution {
     include(narrow, narrow);
     buckets_[bucket_of(narrow, shift_of(narrow))] += times;
   }
-  // The first n terms of a series, each so many times. Preconditions: n > 0, times > 0.
-  void add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+  // The first n terms of a series, which sum to `sum` picoseconds, each so many times.
+  // Preconditions: n > 0, times > 0.
+  void add(const DurationSeries& series, std::int64_t n, Int128 sum, std::int64_t times) {
     const std::int64_t first = series.first();
     const std::int64_t last = series.term(n - 1);
-    if (n > DurationSeries::few || last >= DurationSeries::longest_term ||
-        is_unusual(first, times)) {
-      add_unusual(series, n, times);
+    if (last >= DurationSeries::longest_term || is_unusual(first, times)) {
+      add_unusual(series, n, sum, times);
       return;
     }
     count_ += n * times;
-    sum_ += Int128{series.sum_of_few(n)} * times;
+    sum_ += sum * times;
     include(first, last);
-    const int shift = shift_of(first);
-    if (first >> shift == last >> shift) {
-      buckets_[bucket_of(first, shift)] += n * times;
-    } else {
+    constexpr std::int64_t few = 12;
+    if (n > few) {
       add_to_histogram(series, n, times);
+      return;
+    }
+    std::int64_t value = first;
+    for (std::int64_t j = 0; j < n; ++j, value += series.growth()) {
+      buckets_[bucket_of_narrow(value)] += times;
     }
   }
 
@@ -85,6 +89,9 @@ class Distribution {
   static constexpr int kept_bits = 10;
   static constexpr std::int64_t half = std::int64_t{1} << (kept_bits - 1);
 
+  // What the exponent of a double is more than the shift, in buckets.
+  static constexpr std::uint64_t bits_below = (1023 + kept_bits - 2) * std::uint64_t{half};
+
   // Precondition: value >= 2 * half. Those below have buckets of their own, with shift 0.
   static int shift_of(std::int64_t value) {
     return 64 - kept_bits - __builtin_clzll(static_cast<std::uint64_t>(value));
@@ -94,6 +101,11 @@ class Distribution {
   }
   static std::size_t bucket_of(std::int64_t value) {
     return bucket_of(value, value < 2 * half ? 0 : shift_of(value));
+  }
+  // The same of 1024 or more, less than 2^53: a double has the bits that make the bucket.
+  static std::size_t bucket_of_narrow(std::int64_t value) {
+    const auto bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
+    return static_cast<std::size_t>((bits >> (53 - kept_bits)) - bits_below);
   }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
@@ -109,7 +121,7 @@ class Distribution {
     return buckets_.empty() || least < 2 * half || times <= 0;
   }
   void add_unusual(Int128 picoseconds, std::int64_t times);
-  void add_unusual(const DurationSeries& series, std::int64_t n, std::int64_t times);
+  void add_unusual(const DurationSeries& series, std::int64_t n, Int128 sum, std::int64_t times);
   void add_pair(std::int64_t value, std::int64_t times);
   void sort_and_merge();
   void change_to_histogram();

@@ -1,4 +1,4 @@
-#include "sim/metrics/distribution.hpp"
+#include "tessera/core/distribution.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -54,11 +54,12 @@ void Distribution::add_unusual(Int128 picoseconds, std::int64_t times) {
   }
 }
 
-void Distribution::add_unusual(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+void Distribution::add_unusual(const DurationSeries& series, std::int64_t n, Int128 sum,
+                               std::int64_t times) {
   TESSERA_INVARIANT(n > 0 && times > 0 && series.first() >= 0, "a series has terms");
   include(series.first(), series.term(n - 1));
   count_ += n * times;
-  sum_ += series.sum(n) * times;
+  sum_ += sum * times;
   if (buckets_.empty() && count_ > max_values_) {
     change_to_histogram();
   }
@@ -137,18 +138,10 @@ void Distribution::change_to_histogram() {
   sorted_ = true;
 }
 
-// A term after the other where there are few or each has a bucket of its own; else bucket after
-// bucket.
+// Bucket after bucket.
 void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n,
                                     std::int64_t times) {
   std::int64_t value = series.first();
-  constexpr std::int64_t few = 12;
-  if (n <= few) {
-    for (std::int64_t j = 0; j < n; ++j, value += series.growth()) {
-      buckets_[bucket_of(value)] += times;
-    }
-    return;
-  }
   for (std::int64_t left = n; left > 0;) {
     const int shift = value < 2 * half ? 0 : shift_of(value);
     std::int64_t here = left;
