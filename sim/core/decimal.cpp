@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "tessera/core/contract.hpp"
 
@@ -204,16 +203,9 @@ void append_real(std::string& out, double value) {
   out.append(text.data(), end);
 }
 
-Duration divide_nearest(Duration numerator, std::int64_t denominator) {
+Duration divide_nearest_wide(Duration numerator, std::int64_t denominator) {
   TESSERA_INVARIANT(denominator > 0 && numerator >= Duration{}, "a mean is of something");
-  const Int128 dividend = 2 * numerator.picoseconds() + denominator;
-  const Int128 divisor = 2 * static_cast<Int128>(denominator);
-  constexpr Int128 narrow = std::numeric_limits<std::int64_t>::max();
-  if (dividend <= narrow && divisor <= narrow) {
-    return Duration::picoseconds(static_cast<std::int64_t>(dividend) /
-                                 static_cast<std::int64_t>(divisor));
-  }
-  return Duration::picoseconds(dividend / divisor);
+  return Duration::picoseconds((numerator.picoseconds() + denominator / 2) / denominator);
 }
 
 }  // namespace tessera
