@@ -1,6 +1,7 @@
 #include "sim/metrics/request_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/metrics/row_text.hpp"
 #include "tessera/core/contract.hpp"
@@ -25,40 +26,111 @@ std::string all_request_columns() {
 
 constexpr std::string_view kv_columns = "request_id,engine,time_s,written_bytes,reserved_bytes";
 
-// A request that was turned away, or that the run's end cut off, has not finished.
-std::optional<SimTime> finished(const RequestRecord& record) {
-  const bool never =
-      record.status == RequestStatus::rejected || record.status == RequestStatus::unfinished;
-  return never ? std::nullopt : std::optional(record.ended);
+// The cells of any request.
+class AnyCells {
+ public:
+  explicit AnyCells(RowText& row) : row_(row) {}
+  template <class Time>
+  void instant(const Time& time) {
+    row_.instant(time);
+  }
+  template <class Length>
+  void latency(const Length& length) {
+    row_.latency(length);
+  }
+  void seconds(Duration duration) { row_.seconds(duration); }
+  // A request that was turned away, or that the run's end cut off, has not finished.
+  void finished(const RequestRecord& record) {
+    if (record.status == RequestStatus::rejected || record.status == RequestStatus::unfinished) {
+      row_.empty();
+    } else {
+      row_.instant(record.ended);
+    }
+  }
+  void end(const RequestRecord& record) {
+    row_.word(name_of(record.status));
+    row_.word(name_of(record.reason));
+  }
+  void phases(const RequestRecord& record) {
+    for (const PhaseColumn& column : phase_columns) {
+      if (record.status == RequestStatus::rejected) {
+        row_.empty();
+      } else {
+        row_.latency(record.phases.*column.part);
+      }
+    }
+  }
+
+ private:
+  RowText& row_;
+};
+
+// The usual request has ended by itself, and 63 bits hold all of its times.
+bool is_usual(const RequestRecord& record) {
+  constexpr Int128 narrow = std::numeric_limits<std::int64_t>::max();
+  if (record.status != RequestStatus::finished || record.reason != EndReason::none ||
+      record.ended > SimTime::at(Duration::picoseconds(narrow)) ||
+      record.kv_wasted_byte_picoseconds > narrow) {
+    return false;
+  }
+  std::uint64_t above = 0;
+  for (const PhaseColumn& column : phase_columns) {
+    above |= static_cast<std::uint64_t>((record.phases.*column.part).picoseconds() >> 64);
+  }
+  return above == 0;
 }
 
+class UsualCells {
+ public:
+  explicit UsualCells(RowText& row) : row_(row) {}
+  void instant(SimTime time) { seconds(time.since_start()); }
+  void instant(const std::optional<SimTime>& time) { instant(*time); }
+  void latency(Duration length) {
+    row_.narrow_latency(static_cast<std::uint64_t>(length.picoseconds()));
+  }
+  void latency(const std::optional<Duration>& length) {
+    if (length) {
+      latency(*length);
+    } else {
+      row_.empty();
+    }
+  }
+  void seconds(Duration duration) {
+    row_.narrow_seconds(static_cast<std::uint64_t>(duration.picoseconds()));
+  }
+  void finished(const RequestRecord& record) { instant(record.ended); }
+  void end(const RequestRecord& /*record*/) { row_.text("finished,,"); }
+  void phases(const RequestRecord& record) {
+    std::apply([&](const auto&... column) { (latency(record.phases.*column.part), ...); },
+               phase_columns);
+  }
+
+ private:
+  RowText& row_;
+};
+
+template <class Cells>
 void write_request(RowText& row, const RequestRecord& record, const RequestLatencies& latencies) {
+  Cells cells(row);
   row.count(number_of(record.request.id));
   row.count(number_of(record.engine));
-  row.instant(record.request.arrival);
-  row.instant(record.scheduled);
-  row.instant(record.first_token);
-  row.instant(finished(record));
+  cells.instant(record.request.arrival);
+  cells.instant(record.scheduled);
+  cells.instant(record.first_token);
+  cells.finished(record);
   row.count(record.request.prompt.count());
   row.count(record.output.count());
   row.count(record.cached.count());
-  row.latency(latencies.ttft);
-  row.latency(latencies.tpot);
-  row.latency(latencies.e2el);
+  cells.latency(latencies.ttft);
+  cells.latency(latencies.tpot);
+  cells.latency(latencies.e2el);
   row.count(record.num_preemptions);
   row.count(record.kv_peak_written.count());
   row.count(record.kv_peak_reserved.count());
   // Byte-seconds from byte-picoseconds: the same shift of the decimal point as a time's.
-  row.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
-  row.word(name_of(record.status));
-  row.word(name_of(record.reason));
-  for (const PhaseColumn& column : phase_columns) {
-    if (record.status == RequestStatus::rejected) {
-      row.empty();
-    } else {
-      row.latency(record.phases.*column.part);
-    }
-  }
+  cells.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
+  cells.end(record);
+  cells.phases(record);
 }
 
 }  // namespace
@@ -69,13 +141,20 @@ RequestRows::RequestRows(const std::filesystem::path& folder)
 void RequestRows::add(const RequestRecord& record, const RequestLatencies& latencies) {
   if (record.ended != ended_) {
     TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
-    sort_waiting();
+    if (waiting_.size() > 1) {
+      sort_waiting();
+    }
+    waiting_.clear();
     file_.flush_if_full();
     ended_ = record.ended;
   }
   waiting_.push_back({record.request.id, file_.size()});
   RowText row(file_);
-  write_request(row, record, latencies);
+  if (is_usual(record)) {
+    write_request<UsualCells>(row, record, latencies);
+  } else {
+    write_request<AnyCells>(row, record, latencies);
+  }
   row.end();
 }
 
@@ -99,7 +178,6 @@ void RequestRows::sort_waiting() {
       out = std::copy_n(text.data() + (row.begin - begin), row.length, out);
     }
   }
-  waiting_.clear();
 }
 
 RequestKvRows::RequestKvRows(const std::filesystem::path& folder)
