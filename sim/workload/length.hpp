@@ -23,7 +23,7 @@ class Length {
   Length(const LengthSpec& spec, const std::string& name, const std::string& directory);
 
   // A draw, clamped; counts in `clamped` where that changed it.
-  [[nodiscard]] Tokens draw(RandomStream& stream, std::int64_t& clamped) const {
+  [[nodiscard, gnu::always_inline]] Tokens draw(RandomStream& stream, std::int64_t& clamped) const {
     const auto* const lognormal = std::get_if<Lognormal>(&law_);
     return clamp(lognormal != nullptr ? lognormal->draw(stream) : draw_other(stream), clamped);
   }
@@ -51,7 +51,7 @@ class Length {
     double median;
     double sigma;
 
-    [[nodiscard]] std::int64_t draw(RandomStream& stream) const {
+    [[nodiscard, gnu::always_inline]] std::int64_t draw(RandomStream& stream) const {
       const double normal = boost::random::normal_distribution<double>()(stream);
       return rounded(median * std::exp(sigma * normal));
     }
