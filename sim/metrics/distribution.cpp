@@ -135,6 +135,7 @@ void Distribution::change_to_histogram() {
   }
   pairs_ = {};
   sorted_ = true;
+  usual_from_ = 2 * half;
 }
 
 // A term after the other where there are few or each has a bucket of its own; else bucket after
