@@ -33,6 +33,7 @@ template <int num_groups>
   const Int128 whole = value / Scaled::unit;
   const auto rest = static_cast<std::uint64_t>(value - whole * Scaled::unit);
   out = write_integer(out, whole);
+  *out++ = '.';
   return digits::write_fraction<num_groups>(out, Scaled(rest).fraction());
 }
 

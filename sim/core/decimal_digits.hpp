@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "tessera/core/time.hpp"
 
@@ -139,10 +140,10 @@ inline char* write_whole(char* out, std::uint64_t value) {
 // Takes back the zeros that end the text, and a point before them.
 [[nodiscard]] char* drop_zeros(char* end);
 
-// The digits of a fraction behind a point, without the zeros that end it.
+// The digits of a fraction, without the zeros that end it, behind a point that is there; for 0, it
+// is taken back.
 template <int num_groups>
 inline char* write_fraction(char* out, std::uint64_t fraction) {
-  *out++ = '.';
   for (int group = 1; group < num_groups; ++group) {
     out = write_full(out, next_group(fraction));
   }
@@ -154,7 +155,45 @@ inline char* write_fraction(char* out, std::uint64_t fraction) {
 template <int num_groups>
 inline char* write_scaled(char* out, std::uint64_t value) {
   const Scaled<num_groups> scaled(value);
-  return write_fraction<num_groups>(write_whole(out, scaled.whole()), scaled.fraction());
+  out = write_whole(out, scaled.whole());
+  *out = '.';
+  return write_fraction<num_groups>(out + 1, scaled.fraction());
 }
+
+// Seconds, where rows that follow each other are close in time: the texts of whole seconds that
+// were written lately are remembered.
+class RecentSeconds {
+ public:
+  // As write_scaled<4>().
+  char* write(char* out, std::uint64_t picoseconds) {
+    const Scaled<4> scaled(picoseconds);
+    Text& text = texts_[scaled.whole() % texts_.size()];
+    if (text.whole != scaled.whole()) [[unlikely]] {
+      text = Text(scaled.whole());
+    }
+    std::memcpy(out, text.letters.data(), text.letters.size());
+    return write_fraction<4>(out + text.length, scaled.fraction());
+  }
+
+ private:
+  // With the point behind it.
+  struct Text {
+    Text() = default;
+    explicit Text(std::uint64_t seconds) : whole(static_cast<std::uint32_t>(seconds)) {
+      std::array<char, 12> room{};
+      char* const end = write_whole(room.data(), seconds);
+      *end = '.';
+      length = static_cast<std::uint32_t>(end + 1 - room.data());
+      std::memcpy(letters.data(), room.data(), letters.size());
+    }
+
+    std::uint32_t whole = std::numeric_limits<std::uint32_t>::max();  // none
+    std::uint32_t length = 0;
+    std::array<char, 8> letters{};
+  };
+  static_assert(Scaled<4>::limit / Scaled<4>::unit < 10'000'000, "seven digits and a point");
+
+  std::array<Text, 16> texts_;
+};
 
 }  // namespace tessera::digits

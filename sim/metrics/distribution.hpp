@@ -38,7 +38,7 @@ class Distribution {
       return;
     }
     count_ += times;
-    sum_ += Int128{narrow} * times;
+    sum_ += Int128{static_cast<std::uint64_t>(narrow)} * static_cast<std::uint64_t>(times);
     include(narrow, narrow);
     buckets_[bucket_of(narrow, shift_of(narrow))] += times;
   }

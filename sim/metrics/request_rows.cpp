@@ -26,43 +26,29 @@ std::string all_request_columns() {
 
 constexpr std::string_view kv_columns = "request_id,engine,time_s,written_bytes,reserved_bytes";
 
-// The cells of any request.
-class AnyCells {
+// Of any request.
+class AnyRow : public RowText {
  public:
-  explicit AnyCells(RowText& row) : row_(row) {}
-  template <class Time>
-  void instant(const Time& time) {
-    row_.instant(time);
-  }
-  template <class Length>
-  void latency(const Length& length) {
-    row_.latency(length);
-  }
-  void seconds(Duration duration) { row_.seconds(duration); }
+  explicit AnyRow(RowWriter& file) : RowText(file) {}
   // A request that was turned away, or that the run's end cut off, has not finished.
   void finished(const RequestRecord& record) {
     if (record.status == RequestStatus::rejected || record.status == RequestStatus::unfinished) {
-      row_.empty();
+      empty();
     } else {
-      row_.instant(record.ended);
+      instant(record.ended);
     }
   }
-  void end(const RequestRecord& record) {
-    row_.word(name_of(record.status));
-    row_.word(name_of(record.reason));
+  void outcome(const RequestRecord& record) {
+    word(name_of(record.status));
+    word(name_of(record.reason));
   }
-  void phases(const RequestRecord& record) {
-    for (const PhaseColumn& column : phase_columns) {
-      if (record.status == RequestStatus::rejected) {
-        row_.empty();
-      } else {
-        row_.latency(record.phases.*column.part);
-      }
+  void phase(const RequestRecord& record, Duration part) {
+    if (record.status == RequestStatus::rejected) {
+      empty();
+    } else {
+      latency(part);
     }
   }
-
- private:
-  RowText& row_;
 };
 
 // The usual request has ended by itself, and 63 bits hold all of its times.
@@ -80,57 +66,65 @@ bool is_usual(const RequestRecord& record) {
   return above == 0;
 }
 
-class UsualCells {
+// The same cells in fewer instructions.
+class UsualRow : public RowText {
  public:
-  explicit UsualCells(RowText& row) : row_(row) {}
-  void instant(SimTime time) { seconds(time.since_start()); }
+  UsualRow(RowWriter& file, digits::RecentSeconds& recent) : RowText(file), recent_(recent) {}
+  void instant(SimTime time) {
+    narrow_instant(recent_, static_cast<std::uint64_t>(time.since_start().picoseconds()));
+  }
   void instant(const std::optional<SimTime>& time) { instant(*time); }
+  void finished(const RequestRecord& record) { instant(record.ended); }
   void latency(Duration length) {
-    row_.narrow_latency(static_cast<std::uint64_t>(length.picoseconds()));
+    narrow_latency(static_cast<std::uint64_t>(length.picoseconds()));
   }
   void latency(const std::optional<Duration>& length) {
     if (length) {
       latency(*length);
     } else {
-      row_.empty();
+      empty();
     }
   }
   void seconds(Duration duration) {
-    row_.narrow_seconds(static_cast<std::uint64_t>(duration.picoseconds()));
+    narrow_seconds(static_cast<std::uint64_t>(duration.picoseconds()));
   }
-  void finished(const RequestRecord& record) { instant(record.ended); }
-  void end(const RequestRecord& /*record*/) { row_.text("finished,,"); }
-  void phases(const RequestRecord& record) {
-    std::apply([&](const auto&... column) { (latency(record.phases.*column.part), ...); },
-               phase_columns);
-  }
+  void outcome(const RequestRecord& /*record*/) { text("finished,,"); }
+  void phase(const RequestRecord& /*record*/, Duration part) { latency(part); }
 
  private:
-  RowText& row_;
+  digits::RecentSeconds& recent_;
 };
 
-template <class Cells>
-void write_request(RowText& row, const RequestRecord& record, const RequestLatencies& latencies) {
-  Cells cells(row);
+template <class Row, std::size_t... column>
+void write_phases(Row& row, const RequestRecord& record, std::index_sequence<column...>) {
+  (row.phase(record, record.phases.*phase_columns[column].part), ...);
+}
+
+// In a row that is made of `parts`.
+template <class Row, class... Parts>
+void write_request(const RequestRecord& record, const RequestLatencies& latencies,
+                   Parts&... parts) {
+  Row row(parts...);
   row.count(number_of(record.request.id));
   row.count(number_of(record.engine));
-  cells.instant(record.request.arrival);
-  cells.instant(record.scheduled);
-  cells.instant(record.first_token);
-  cells.finished(record);
+  row.instant(record.request.arrival);
+  row.instant(record.scheduled);
+  row.instant(record.first_token);
+  row.finished(record);
   row.count(record.request.prompt.count());
   row.count(record.output.count());
   row.count(record.cached.count());
-  cells.latency(latencies.ttft);
-  cells.latency(latencies.tpot);
-  cells.latency(latencies.e2el);
+  row.latency(latencies.ttft);
+  row.latency(latencies.tpot);
+  row.latency(latencies.e2el);
   row.count(record.num_preemptions);
   row.count(record.kv_peak_written.count());
   row.count(record.kv_peak_reserved.count());
   // Byte-seconds from byte-picoseconds: the same shift of the decimal point as a time's.
-  cells.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
-  cells.end(record);
-  cells.phases(record);
+  row.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
+  row.outcome(record);
+  write_phases(row, record, std::make_index_sequence<phase_columns.size()>());
+  row.end();
 }
 
 }  // namespace
@@ -149,13 +143,11 @@ void RequestRows::add(const RequestRecord& record, const RequestLatencies& laten
     ended_ = record.ended;
   }
   waiting_.push_back({record.request.id, file_.size()});
-  RowText row(file_);
   if (is_usual(record)) {
-    write_request<UsualCells>(row, record, latencies);
+    write_request<UsualRow>(record, latencies, file_, recent_);
   } else {
-    write_request<AnyCells>(row, record, latencies);
+    write_request<AnyRow>(record, latencies, file_);
   }
-  row.end();
 }
 
 void RequestRows::close() {

@@ -64,6 +64,9 @@ class RowText {
   void narrow_seconds(std::uint64_t picoseconds) {
     end_with(digits::write_scaled<4>(end_, picoseconds));
   }
+  void narrow_instant(digits::RecentSeconds& recent, std::uint64_t picoseconds) {
+    end_with(recent.write(end_, picoseconds));
+  }
   void narrow_latency(std::uint64_t picoseconds) {
     if (picoseconds == 0) {
       text("0,");
