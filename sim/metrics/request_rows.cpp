@@ -102,8 +102,9 @@ void write_phases(Row& row, const RequestRecord& record, std::index_sequence<col
 
 // In a row that is made of `parts`.
 template <class Row, class... Parts>
-void write_request(const RequestRecord& record, const RequestLatencies& latencies,
-                   Parts&... parts) {
+[[gnu::always_inline]] inline void write_request(const RequestRecord& record,
+                                                 const RequestLatencies& latencies,
+                                                 Parts&... parts) {
   Row row(parts...);
   row.count(number_of(record.request.id));
   row.count(number_of(record.engine));

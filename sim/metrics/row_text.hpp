@@ -24,7 +24,7 @@ class RowText {
   RowText(const RowText&) = delete;
   RowText& operator=(const RowText&) = delete;
 
-  void count(std::int64_t value) {
+  [[gnu::always_inline]] void count(std::int64_t value) {
     const auto positive = static_cast<std::uint64_t>(value);
     if (positive < 1'000) {
       end_with(digits::write_short(end_, positive));
