@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cmath>
 
-#include "sim/core/decimal_digits.hpp"
 #include "tessera/core/contract.hpp"
+#include "tessera/core/decimal_digits.hpp"
 
 namespace tessera {
 namespace {

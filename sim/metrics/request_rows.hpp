@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "sim/core/decimal_digits.hpp"
 #include "sim/metrics/request_latencies.hpp"
+#include "tessera/core/decimal_digits.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string_view>
 
-#include "sim/core/decimal_digits.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/core/decimal.hpp"
+#include "tessera/core/decimal_digits.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/metrics/output_folder.hpp"
