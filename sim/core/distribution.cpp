@@ -136,6 +136,7 @@ void Distribution::change_to_histogram() {
   }
   pairs_ = {};
   sorted_ = true;
+  usual_from_ = 2 * half;
 }
 
 // Bucket after bucket.
