@@ -119,6 +119,7 @@ bool LineReader::refill() {
   if (begin_ > 0) {
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
+    passed_ += begin_;
     scanned_ -= begin_;
     end_ -= begin_;
     begin_ = 0;
@@ -182,6 +183,11 @@ std::optional<std::string_view> LineReader::next() {
       return begin_ < end_ ? take_line(end_ - begin_, 0) : std::nullopt;
     }
   }
+}
+
+std::size_t LineReader::characters_left() const {
+  const std::streamsize known = text_.in_avail();
+  return end_ - begin_ + static_cast<std::size_t>(std::max<std::streamsize>(known, 0));
 }
 
 std::optional<std::string_view> LineReader::next_filled() {

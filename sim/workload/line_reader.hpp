@@ -34,6 +34,21 @@ class LineReader {
   // The same, but passes over lines that hold nothing but blanks.
   [[nodiscard]] std::optional<std::string_view> next_filled();
 
+  // The text behind that line that is at hand, for readers that find the ends of lines themselves;
+  // the last line may be cut. As good for PlainText as a line is.
+  [[nodiscard]] std::string_view ahead() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  // Passes over the line of `ahead` that ends, with its end of line, before `behind`.
+  void pass_line(const char* behind) {
+    begin_ = static_cast<std::size_t>(behind - buffer_.data());
+    scanned_ = begin_;
+    ++line_number_;
+  }
+
+  // How many characters have been handed out, and how many more are known to come: none where that
+  // cannot be known, as of a compressed file.
+  [[nodiscard]] std::size_t characters_passed() const { return passed_ + begin_; }
+  [[nodiscard]] std::size_t characters_left() const;
+
   // Where the line that was read last stands.
   [[nodiscard]] Place place() const { return {file_, line_number_, 0}; }
   [[nodiscard]] const std::string& file() const { return file_; }
@@ -48,6 +63,7 @@ class LineReader {
   std::streambuf& text_;
   std::string file_;
   std::vector<char> buffer_;
+  std::size_t passed_ = 0;   // characters that are in the buffer no more
   std::size_t begin_ = 0;    // of what has not been handed out
   std::size_t scanned_ = 0;  // up to here there is no end of line
   std::size_t end_ = 0;

@@ -3,17 +3,16 @@
 // are for parse_mooncake_line, which takes whatever JSON may be and says what is wrong.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
-#include <vector>
 
-#include "sim/workload/mooncake_line.hpp"
+#include "sim/workload/trace.hpp"
 
 namespace tessera {
 
-// Reads a line of LineReader into `row` and `hash_ids`. False, with both in no defined state, for
-// one that is not plain: that says nothing about whether it is good.
-[[nodiscard]] bool read_plain_mooncake_line(std::string_view line, MooncakeRow& row,
-                                            std::vector<std::uint64_t>& hash_ids);
+// Reads the row that `ahead` of LineReader begins with, its ids as the open list. Where the next
+// row begins; null, with `row` and the list in no defined state, for one that is not plain or whose
+// end is not at hand: that says nothing about whether it is good.
+[[nodiscard]] const char* read_plain_mooncake_row(std::string_view ahead, TraceRow& row,
+                                                  ContentLists& lists);
 
 }  // namespace tessera

@@ -17,13 +17,23 @@
 
 namespace tessera {
 
-inline constexpr std::size_t readable_behind = 32;
+inline constexpr std::size_t readable_behind = 80;
 
 // Digits in a row: their value and how many there are.
 struct DigitRun {
   std::uint64_t value = 0;
   std::size_t length = 0;
 };
+
+// The value of eight digits, bytes of 0 to 9 of which the last stands highest.
+[[nodiscard]] inline std::uint64_t joined_digits(std::uint64_t word) {
+  // Neighbours are put together: to pairs, the pairs to fours, and those to the value.
+  word = word * 10 + (word >> 8);
+  constexpr std::uint64_t pairs = 0x000000FF000000FF;
+  return ((word & pairs) * (100 + (std::uint64_t{1'000'000} << 32)) +
+          ((word >> 16) & pairs) * (1 + (std::uint64_t{10'000} << 32))) >>
+         32;
+}
 
 // Up to eight digits at `text`.
 [[nodiscard]] inline DigitRun short_digit_run(const char* text) {
@@ -37,14 +47,8 @@ struct DigitRun {
   if (bits == 0) {
     return {};
   }
-  word <<= 64 - bits;  // the last digit comes to stand highest, with zeros in front of the first
-  // Neighbours are put together: to pairs, the pairs to fours, and those to the value.
-  word = word * 10 + (word >> 8);
-  constexpr std::uint64_t pairs = 0x000000FF000000FF;
-  word = ((word & pairs) * (100 + (std::uint64_t{1'000'000} << 32)) +
-          ((word >> 16) & pairs) * (1 + (std::uint64_t{10'000} << 32))) >>
-         32;
-  return {word, static_cast<std::size_t>(bits) / 8};
+  // The last digit comes to stand highest, with zeros in front of the first.
+  return {joined_digits(word << (64 - bits)), static_cast<std::size_t>(bits) / 8};
 }
 
 inline constexpr std::array<std::int64_t, 13> powers_of_ten{1,

@@ -67,20 +67,22 @@ std::string known_formats() {
 // What has been read, until it is a trace.
 class TraceBuilder {
  public:
-  TraceBuilder(const TraceArrivals& spec, const std::string& file) : spec_(spec), file_(file) {}
+  TraceBuilder(const TraceArrivals& spec, const LineReader& lines) : spec_(spec), lines_(lines) {}
 
-  void add(TraceRow row, std::span<const std::uint64_t> pieces, const TraceAttributes& attributes) {
+  // A row whose pieces are the open list of pieces().
+  void add(TraceRow row, const TraceAttributes& attributes) {
     if (is_kept(row)) {
       row.attributes_at = place_of(attributes);
-      keep(row, pieces);
+      keep(row);
     }
   }
   // One without attributes.
-  void add(const TraceRow& row, std::span<const std::uint64_t> pieces = {}) {
+  void add(const TraceRow& row) {
     if (is_kept(row)) {
-      keep(row, pieces);
+      keep(row);
     }
   }
+  [[nodiscard]] ContentLists& pieces() { return trace_.pieces; }
 
   Trace finish(const Place& last_line, Diagnostics& notes) {
     check_that_some_are_left(last_line);
@@ -99,16 +101,31 @@ class TraceBuilder {
  private:
   bool is_kept(const TraceRow& row) { return num_rows_++ >= spec_.skip && !is_left_out(row); }
 
-  void keep(const TraceRow& row, std::span<const std::uint64_t> pieces) {
+  void keep(const TraceRow& row) {
     if (!trace_.rows.empty() && row.arrival < trace_.rows.back().arrival) {
       ++trace_.reordered;
     }
-    trace_.rows.push_back(row);
-    if (!pieces.empty()) {
-      trace_.rows.back().pieces_at = trace_.pieces.size();
-      trace_.pieces.push_back(pieces.size());
-      trace_.pieces.insert(trace_.pieces.end(), pieces.begin(), pieces.end());
+    if (trace_.rows.size() == trace_.rows.capacity()) {
+      make_room();
     }
+    trace_.rows.push_back(row);
+    if (!trace_.pieces.open().empty()) {
+      trace_.rows.back().pieces_at = trace_.pieces.close();
+    }
+  }
+
+  // For all that the text seems to hold, so that rows are hardly ever moved and no memory is
+  // touched in vain; but for no more than a thousand times what it did hold.
+  void make_room() {
+    constexpr std::size_t sample = 1'000;
+    const std::size_t rows = trace_.rows.size();
+    const std::size_t left = rows < sample ? 0 : lines_.characters_left();
+    const auto expected = [&](std::size_t size) {
+      const std::size_t length = std::max<std::size_t>(lines_.characters_passed() / size, 1);
+      return size + std::min(left / length, sample * size);
+    };
+    trace_.rows.reserve(std::max(rows + rows / 2, rows < sample ? sample : expected(rows)));
+    trace_.pieces.reserve(expected(trace_.pieces.size()));
   }
 
   // Rows that say the same often follow each other.
@@ -143,17 +160,17 @@ class TraceBuilder {
       throw BadInput(last_line, "the trace has a header, but no rows");
     }
     if (trace_.rows.empty()) {
-      throw BadInput(Place{file_}, "no request is left: of " + std::to_string(num_rows_) +
-                                       " rows " + std::to_string(std::min(num_rows_, spec_.skip)) +
-                                       " were skipped and " + std::to_string(trace_.filtered) +
-                                       " left out");
+      throw BadInput(Place{lines_.file()},
+                     "no request is left: of " + std::to_string(num_rows_) + " rows " +
+                         std::to_string(std::min(num_rows_, spec_.skip)) + " were skipped and " +
+                         std::to_string(trace_.filtered) + " left out");
     }
   }
 
   void add_notes(Diagnostics& notes) const {
     const auto note = [&](std::int64_t count, const std::string& what) {
       if (count > 0) {
-        notes.push_back({Severity::note, Place{file_}, std::to_string(count) + what});
+        notes.push_back({Severity::note, Place{lines_.file()}, std::to_string(count) + what});
       }
     };
     const auto rows = [](std::int64_t count) { return count == 1 ? " row" : " rows"; };
@@ -184,7 +201,7 @@ class TraceBuilder {
   }
 
   const TraceArrivals& spec_;
-  const std::string& file_;
+  const LineReader& lines_;
   Trace trace_;
   std::int64_t num_rows_ = 0;
   std::int64_t num_without_prompt_ = 0;
@@ -264,7 +281,7 @@ class CsvRows {
     const std::uint32_t prompt = tokens(fields, 1);
     const std::uint32_t output = tokens(fields, 2);
     const std::uint32_t limit = limit_place_ ? read_limit(fields[*limit_place_], lines_) : 0;
-    builder.add({*arrival, prompt, output, limit}, {}, read_attributes(fields, others_, lines_));
+    builder.add({*arrival, prompt, output, limit}, read_attributes(fields, others_, lines_));
   }
 
  private:
@@ -303,14 +320,18 @@ void read_csv(LineReader& lines, CsvTable& table, const CsvFormat& format, Trace
 void read_mooncake(LineReader& lines, std::string_view first_line, TraceBuilder& builder) {
   std::vector<std::uint64_t> hash_ids;
   std::optional<std::string_view> line = first_line;
-  MooncakeRow row;
   while (line) {
-    if (read_plain_mooncake_line(*line, row, hash_ids)) {
-      builder.add({row.arrival, row.prompt, row.output}, hash_ids);
-    } else {
-      const MooncakeRow other = parse_mooncake_line(*line, lines.place(), hash_ids);
-      builder.add({other.arrival, other.prompt, other.output, other.max_output}, hash_ids,
-                  other.attributes);
+    const MooncakeRow row = parse_mooncake_line(*line, lines.place(), hash_ids);
+    builder.pieces().clear();
+    for (const std::uint64_t id : hash_ids) {
+      builder.pieces().push_back(id);
+    }
+    builder.add({row.arrival, row.prompt, row.output, row.max_output}, row.attributes);
+    TraceRow plain;
+    while (const char* const next =
+               read_plain_mooncake_row(lines.ahead(), plain, builder.pieces())) {
+      lines.pass_line(next);
+      builder.add(plain);
     }
     line = lines.next_filled();
   }
@@ -352,7 +373,7 @@ Trace read_trace(std::streambuf& text, const std::string& file, const TraceArriv
   if (!first_line) {
     throw BadInput(Place{file, 1, 0}, "the trace is empty; " + known_formats());
   }
-  TraceBuilder builder(spec, file);
+  TraceBuilder builder(spec, lines);
   const bool looks_like_json = first_line->find_first_not_of(" \t") == first_line->find('{');
   if (spec.format == TraceFormat::mooncake ||
       (spec.format == TraceFormat::automatic && looks_like_json)) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/workload/content_lists.hpp"
 #include "sim/workload/trace_attributes.hpp"
 #include "tessera/core/diagnostic.hpp"
 #include "tessera/core/time.hpp"
@@ -26,19 +27,18 @@ struct TraceRow {
   std::uint32_t output = 0;
   std::uint32_t max_output = 0;     // its max_tokens; 0: it has none
   std::uint32_t attributes_at = 0;  // of Trace::attributes
-  std::uint64_t pieces_at = 0;      // of Trace::pieces; 0: it has none
+  std::uint64_t pieces_at = 0;      // of Trace::pieces; 0: the empty list
 };
 
 struct Trace {
-  std::vector<TraceRow> rows;  // in order of arrival
-  // Content ids of the rows' pieces, each row's after their number; the first is an empty list.
-  std::vector<std::uint64_t> pieces{0};
+  std::vector<TraceRow> rows;                   // in order of arrival
+  ContentLists pieces;                          // content ids of the rows' pieces
   std::vector<TraceAttributes> attributes{{}};  // those of rows without any come first
   std::int64_t filtered = 0;   // rows left out, for whichever reason but skip and limit
   std::int64_t reordered = 0;  // rows that arrive before the row above them
 
   [[nodiscard]] std::span<const std::uint64_t> pieces_of(const TraceRow& row) const {
-    return std::span{pieces}.subspan(row.pieces_at + 1, pieces[row.pieces_at]);
+    return pieces.at(row.pieces_at);
   }
 };
 

@@ -70,6 +70,22 @@ void read_mooncake(benchmark::State& state) {
 }
 BENCHMARK(read_mooncake)->Unit(benchmark::kMillisecond);
 
+// Rows as long as those of the conversation trace that was published: 24 ids, 250 characters.
+void read_mooncake_conversations(benchmark::State& state) {
+  std::string text;
+  for (int i = 0; i < num_rows; ++i) {
+    text += "{\"timestamp\": " + std::to_string(i * 30) +
+            ", \"input_length\": " + std::to_string(12'000 - i % 500) +
+            ", \"output_length\": " + std::to_string(100 + i % 400) + ", \"hash_ids\": [0";
+    for (int id = 100'000 + i; id < 100'023 + i; ++id) {
+      text += ", " + std::to_string(id);
+    }
+    text += "]}\n";
+  }
+  read_many(state, std::move(text));
+}
+BENCHMARK(read_mooncake_conversations)->Unit(benchmark::kMillisecond);
+
 void draw_requests(benchmark::State& state, const ArrivalSpec& arrivals, const LengthSpec& length) {
   WorkloadSpec spec;
   spec.arrivals = arrivals;
