@@ -15,22 +15,24 @@ namespace tessera {
 template <class AnyEngine>
 SimTime run_alone(AnyEngine& engine, RequestSource& source) {
   SimTime now;
+  SimTime arrival = source.next_arrival();
   // Made once: it hears of every request.
   const std::function<void(const Request&)> on_end = [&](const Request& request) {
     source.on_end(request, now);
+    arrival = source.next_arrival();  // of a user who has waited for it
   };
   SimTime until = SimTime::max();
   while (true) {
     if (until < SimTime::max()) {
       engine.end_step(now, on_end);
     }
-    SimTime arrival = source.next_arrival();
-    for (; arrival <= now; arrival = source.next_arrival()) {
+    while (arrival <= now) {
       const Request request = source.pop();
       // A rejection may let a closed loop's user send the next request, now.
       if (!engine.submit(request, now)) {
         source.on_end(request, now);
       }
+      arrival = source.next_arrival();
     }
     until = engine.schedule(now, arrival);
     const SimTime next = until < SimTime::max() ? until : arrival;

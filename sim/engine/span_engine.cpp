@@ -68,11 +68,16 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] Slot take_waiting();
 
   // Running it, and as many like it as may be.
-  void launch_decodes(SimTime now, SimTime horizon);
-  void launch_mixed(SimTime now);
+  struct SpanLength {
+    std::int64_t steps = 1;
+    std::int64_t blocks = 0;  // that all but the first of them take
+    std::int64_t picoseconds = 0;
+  };
+  [[nodiscard]] SpanLength launch_decodes(SimTime now, SimTime horizon);
+  [[nodiscard]] SpanLength launch_mixed(SimTime now);
+  void begin_span(const SpanLength& span, SimTime now);
   [[nodiscard]] StepShape shape_of_decodes() const;
   [[nodiscard]] StepShape shape_with_chunks() const;
-  void sum_up(std::int64_t length);
 
   // Ending it.
   void end_chunks(SimTime now);
@@ -92,10 +97,8 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] std::int64_t entries_of_chunks() const;
 
   [[nodiscard]] QueueSizes queues() const {
-    return {.running = running_.size(),
-            .waiting = static_cast<std::int64_t>(preempted_.size() + fresh_.size())};
+    return {.running = running_.size(), .waiting = num_waiting_};
   }
-  [[nodiscard]] bool somebody_waits() const { return !(preempted_.empty() && fresh_.empty()); }
 
   [[nodiscard]] std::int64_t blocks_of(std::int64_t entries) const {
     return (entries + block_size_ - 1) / block_size_;
@@ -138,6 +141,7 @@ class SpanEngine final : public ServingEngine {
   std::vector<Slot> spare_slots_;
   SlotQueue fresh_;              // waiting, in order of arrival
   std::vector<Slot> preempted_;  // waiting in front of them, the next one last
+  std::int64_t num_waiting_ = 0;
   RunningList running_{sequences_};
   std::vector<Slot> prefilling_;  // of the running ones, in order of admission
   DecodeBatch decodes_;           // the others
@@ -213,6 +217,7 @@ bool SpanEngine::submit(const Request& request, SimTime now) {
   spare_slots_.pop_back();
   sequences_[slot].begin(request, output.count(), phases_, now);
   fresh_.push_back(slot);
+  ++num_waiting_;
   return true;
 }
 
@@ -240,7 +245,7 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   if (is_busy_) {
     return end_;
   }
-  if (running_.size() == 0 && !somebody_waits()) {
+  if (running_.size() == 0 && num_waiting_ == 0) {
     if (report_) {
       report_idle(now);
     }
@@ -251,17 +256,13 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   queue_turns_ = false;
   serve_running(now);
   // Whoever preempts has no memory to give away.
-  if (num_preempted_ == 0 && somebody_waits()) {
+  if (num_waiting_ > 0 && num_preempted_ == 0) {
     admit_waiting(now);
   }
   TESSERA_INVARIANT(running_.size() > 0 || num_preempted_ > 0, "no idle node with runnable work");
   phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
-  if (prefilling_.empty() && decodes_.size() > 0) {
-    launch_decodes(now, horizon);
-  } else {
-    launch_mixed(now);
-  }
-  is_busy_ = true;
+  const bool decodes_only = prefilling_.empty() && decodes_.size() > 0;
+  begin_span(decodes_only ? launch_decodes(now, horizon) : launch_mixed(now), now);
   return end_;
 }
 
@@ -340,9 +341,11 @@ void SpanEngine::preempt_last(std::int64_t& needed, SimTime now) {
   ++sums_.preemptions;
   memory_blocks_ = true;
   preempted_.push_back(slot);
+  ++num_waiting_;
 }
 
 Slot SpanEngine::take_waiting() {
+  --num_waiting_;
   Slot slot = nobody;
   if (!preempted_.empty()) {
     slot = preempted_.back();
@@ -355,7 +358,7 @@ Slot SpanEngine::take_waiting() {
 }
 
 void SpanEngine::admit_waiting(SimTime now) {
-  while (running_.size() < policy_.max_num_seqs && budget_ > 0 && somebody_waits()) {
+  while (running_.size() < policy_.max_num_seqs && budget_ > 0 && num_waiting_ > 0) {
     const Slot slot = preempted_.empty() ? fresh_.front() : preempted_.back();
     SpanSequence& sequence = sequences_[slot];
     sequence.chunk = below_threshold(sequence.known());
@@ -375,8 +378,11 @@ void SpanEngine::admit_waiting(SimTime now) {
   }
   // One by one to the front: v0.11 leaves them in reversed order, and turns it round in every step.
   queue_turns_ = !passed_over_.empty();
-  preempted_.insert(preempted_.end(), passed_over_.begin(), passed_over_.end());
-  passed_over_.clear();
+  if (queue_turns_) {
+    num_waiting_ += static_cast<std::int64_t>(passed_over_.size());
+    preempted_.insert(preempted_.end(), passed_over_.begin(), passed_over_.end());
+    passed_over_.clear();
+  }
 }
 
 // Whether there was memory for it.
@@ -410,58 +416,49 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
 // be seen at, or to the last step that there are spare blocks for, whichever comes first. Who waits
 // goes on waiting: the running ones only take memory, and their number and the budget that they
 // leave stay as they are.
-void SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
-  SpanPricer::Decodes& price = pricer_.decodes(decodes_.size());
-  const DurationSeries durations = pricer_.series(price, decodes_.entries() + decodes_.size());
+SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
+  const std::int64_t decoding = decodes_.size();
+  SpanPricer::Decodes& price = pricer_.decodes(decoding);
+  const DurationSeries durations = pricer_.series(price, decodes_.entries() + decoding);
   const bool repeats = num_preempted_ == 0 && !queue_turns_;
-  std::int64_t steps = repeats ? decodes_.steps_to_next_end() : 1;
-  if (steps > 1) {
-    steps = decodes_.steps_with_blocks(steps, spare_blocks());
+  SpanLength span;
+  span.steps = repeats ? decodes_.steps_to_next_end() : 1;
+  if (span.steps > 1) {
+    span.steps = decodes_.steps_with_blocks(span.steps, spare_blocks());
   }
-  std::int64_t length = durations.sum_of_few(steps);
-  if (steps > 1 && length > (horizon - now).picoseconds()) {
-    steps = durations.terms_to_last(horizon - now, steps);
-    length = durations.sum_of_few(steps);
+  span.picoseconds = durations.sum_of_few(span.steps);
+  if (span.steps > 1 && span.picoseconds > (horizon - now).picoseconds()) {
+    span.steps = durations.terms_to_last(horizon - now, span.steps);
+    span.picoseconds = durations.sum_of_few(span.steps);
   }
   if (report_) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
   }
-  const std::int64_t blocks = decodes_.advance(steps, durations, now);
+  span.blocks = decodes_.advance(span.steps, durations, now);
   if (gaps_ != nullptr) {
-    gaps_->add(durations, steps, length, decodes_.size());
+    gaps_->add(durations, span.steps, span.picoseconds, decoding);
   }
-  SpanPricer::count(price, steps, length);
-  sum_up(length);
-  free_ -= blocks;
-  least_free_ = std::min(least_free_, free_);
-  end_ = now + Duration::picoseconds(length);
-  if (report_) {
-    report_->set_length(steps, blocks, end_);
-  }
+  SpanPricer::count(price, span.steps, span.picoseconds);
+  return span;
 }
 
-// Somebody prefills.
-void SpanEngine::launch_mixed(SimTime now) {
+// Somebody prefills: one step.
+SpanEngine::SpanLength SpanEngine::launch_mixed(SimTime now) {
   const StepShape shape = shape_with_chunks();
-  mixed_ = pricer_.mixed(shape);
+  const SpanPricer::Mixed price = pricer_.mixed(shape);
   if (report_) {
+    mixed_ = price;
     begin_report(now, shape);
     report_->set_price(pricer_, mixed_);
   }
   decodes_.step(now);
   if (gaps_ != nullptr && decodes_.size() > 0) {
-    gaps_->add(Duration::picoseconds(mixed_.total), decodes_.size());
+    gaps_->add(Duration::picoseconds(price.total), decodes_.size());
   }
-  pricer_.count(mixed_);
-  sums_.running += Int128{mixed_.total} * running_.size();
-  sum_up(mixed_.total);
-  least_free_ = std::min(least_free_, free_);
-  end_ = now + Duration::picoseconds(mixed_.total);
-  phases_.end_step(now, end_, mixed_.of_prefills);
-  if (report_) {
-    report_->set_length(1, 0, end_);
-  }
+  pricer_.count(price, running_.size());
+  phases_.end_step(now, now + Duration::picoseconds(price.total), price.of_prefills);
+  return {.steps = 1, .blocks = 0, .picoseconds = price.total};
 }
 
 StepShape SpanEngine::shape_of_decodes() const {
@@ -495,19 +492,25 @@ StepShape SpanEngine::shape_with_chunks() const {
   return shape;
 }
 
-// Who waited, and what was unguarded, while so many picoseconds passed. What sequences hold is
-// summed up when they give it back.
-void SpanEngine::sum_up(std::int64_t length) {
+// What sequences hold is summed up when they give it back.
+void SpanEngine::begin_span(const SpanLength& span, SimTime now) {
+  is_busy_ = true;
+  end_ = now + Duration::picoseconds(span.picoseconds);
   ++sums_.spans;
-  if (somebody_waits()) {
-    const QueueSizes sizes = queues();
-    sums_.time_at[static_cast<std::size_t>(limit_of(sizes, policy_.max_num_seqs))] += length;
-    sums_.waiting += Int128{length} * sizes.waiting;
+  if (num_waiting_ == 0) {
+    sums_.time_at[static_cast<std::size_t>(Limit::arrivals)] += span.picoseconds;
   } else {
-    sums_.time_at[static_cast<std::size_t>(Limit::arrivals)] += length;
+    const Limit limit = limit_of(queues(), policy_.max_num_seqs);
+    sums_.time_at[static_cast<std::size_t>(limit)] += span.picoseconds;
+    sums_.waiting += Int128{span.picoseconds} * num_waiting_;
   }
   if (free_ < watermark_) {
-    unguarded_ += Int128{length} * unguarded_blocks();
+    unguarded_ += Int128{span.picoseconds} * unguarded_blocks();
+  }
+  free_ -= span.blocks;
+  least_free_ = std::min(least_free_, free_);
+  if (report_) {
+    report_->set_length(span.steps, span.blocks, end_);
   }
 }
 
@@ -656,7 +659,7 @@ void SpanEngine::finish() {
   const SpanPricer::Counted counted = pricer_.counted();
   sums_.time = counted.time;
   sums_.workspace = counted.workspace;
-  sums_.running += counted.decoding;
+  sums_.running = counted.running;
   sums_.live = held_.entries * bytes_per_token_.count();
   sums_.reserved = held_.blocks * pool_.block.count();
   sums_.never = held_.never * bytes_per_token_.count();

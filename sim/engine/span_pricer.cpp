@@ -29,8 +29,7 @@ SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
       profile_sequences_(profile_sequences(scenario)) {}
 
 SpanPricer::Mixed SpanPricer::mixed(const StepShape& shape) {
-  Mixed step;
-  step.time = cost_->step(shape);
+  Mixed step{cost_->step(shape), 0, Bytes{0}, Duration{}};
   step.total = picoseconds_of(step.time);
   step.workspace = workspace_of(shape);
   if (shape.prefill_sequences > 0) {
@@ -61,13 +60,13 @@ SpanPricer::Decodes& SpanPricer::work_out(std::size_t sequences) {
 
 // What decodes took beyond their number was for their context.
 SpanPricer::Counted SpanPricer::counted() const {
-  Counted sum{.time = mixed_, .workspace = workspace_of_mixed_};
+  Counted sum{.time = mixed_, .workspace = workspace_of_mixed_, .running = running_in_mixed_};
   Int128 for_context = 0;
   for (std::size_t sequences = 0; sequences < decodes_.size(); ++sequences) {
     const Decodes& decodes = decodes_[sequences];
     sum.time += times(decodes.time, decodes.steps);
     sum.workspace += decodes.duration * decodes.workspace.count();
-    sum.decoding += decodes.duration * static_cast<std::int64_t>(sequences);
+    sum.running += decodes.duration * static_cast<std::int64_t>(sequences);
     for_context += decodes.duration - Int128{decodes.total} * decodes.steps;
   }
   if (context_total_ > 0) {

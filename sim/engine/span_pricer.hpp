@@ -47,20 +47,22 @@ class SpanPricer {
   }
   [[nodiscard]] Mixed mixed(const StepShape& shape);
 
-  // Steps have run: decodes of so many picoseconds, or a mixed one.
+  // Steps have run: decodes of so many picoseconds, or a mixed one of so many
+  // sequences.
   static void count(Decodes& decodes, std::int64_t steps, std::int64_t duration) {
     decodes.steps += steps;
     decodes.duration += duration;
   }
-  void count(const Mixed& step) {
+  void count(const Mixed& step, std::int64_t running) {
     mixed_ += step.time;
     workspace_of_mixed_ += Int128{step.total} * step.workspace.count();
+    running_in_mixed_ += Int128{step.total} * running;
   }
   // Of all that were counted: their time, and integrals over it.
   struct Counted {
     StepTime time;
     Int128 workspace = 0;
-    Int128 decoding = 0;  // sequences, while nobody prefills
+    Int128 running = 0;  // sequences
   };
   [[nodiscard]] Counted counted() const;
 
@@ -81,6 +83,7 @@ class SpanPricer {
   std::vector<Decodes> decodes_;  // by sequences
   StepTime mixed_;                // of those that were counted
   Int128 workspace_of_mixed_ = 0;
+  Int128 running_in_mixed_ = 0;
 };
 
 }  // namespace tessera
