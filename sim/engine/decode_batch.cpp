@@ -1,25 +1,39 @@
 #include "sim/engine/decode_batch.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
+namespace {
 
-DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size)
+// So many that their number times their time is less than 2^63 picoseconds.
+std::int64_t steps_within_64_bits(std::int64_t longest_step) {
+  constexpr double limit = 9.2e18;
+  const double steps =
+      std::sqrt(limit / static_cast<double>(std::max<std::int64_t>(longest_step, 1)));
+  return static_cast<std::int64_t>(std::min(steps, 1e9));
+}
+
+}  // namespace
+
+DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size,
+                         std::int64_t longest_step)
     : all_(all),
       block_size_(block_size),
+      most_steps_(steps_within_64_bits(longest_step)),
       occupied_(static_cast<std::size_t>(block_size + 63) / 64, 0),
       residues_(static_cast<std::size_t>(block_size)) {}
 
-void DecodeBatch::join(std::uint32_t slot, SimTime now) {
+void DecodeBatch::join(std::uint32_t slot, Ticks now) {
   SpanSequence& sequence = all_[slot];
   sequence.state = SpanSequence::State::decoding;
   sequence.key = sequence.entries - iteration_;
   const std::int64_t over = sequence.key % block_size_;
   sequence.residue = static_cast<std::uint32_t>(over > 0 ? block_size_ - over : -over);
   sequence.since = now;
-  sequence.joined = iteration_;
+  sequence.since_iteration = iteration_;
   sequence.clock = clock_;
   sequence.take_clock = residues_[sequence.residue].clock;
   ++size_;
@@ -31,39 +45,45 @@ void DecodeBatch::join(std::uint32_t slot, SimTime now) {
   }
 }
 
-Int128 DecodeBatch::leave(std::uint32_t slot, SimTime now, KvHeld& held) {
+void DecodeBatch::leave(std::uint32_t slot, Ticks now, KvHeld& held) {
   SpanSequence& sequence = all_[slot];
   if (sequence.end > iteration_) {
     ends_.remove(slot);
   }
-  const std::int64_t blocks_before = sequence.blocks;
-  sequence.entries = sequence.key + iteration_;
+  settle(sequence, now, held);
   sequence.generated = sequence.entries + 1 - sequence.prompt();
-  sequence.blocks = (sequence.entries + block_size_ - 1) / block_size_;
   sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
-  const Residue& residue = residues_[sequence.residue];
-  const std::int64_t taken = sequence.blocks - blocks_before;
-  // 64 bits hold the time that it has decoded for.
-  const auto time = static_cast<std::int64_t>((now - sequence.since).picoseconds());
-  // An entry is held from the end of its step on.
-  const Int128 since = sequence.since.since_start().picoseconds();
-  const Int128 entries = Int128{sequence.entries - 1} * time -
-                         (clock_ - sequence.clock - since * (iteration_ - sequence.joined));
-  Int128 blocks = Int128{blocks_before} * time;
-  if (taken > 0) {
-    blocks += taken * now.since_start().picoseconds() - (residue.clock - sequence.take_clock);
-  }
-  if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
-    const SimTime begin = taken > 0 ? residue.last : sequence.since;
-    held.never += Int128{never} * static_cast<std::int64_t>((now - begin).picoseconds());
-  }
-  held.entries += entries;
-  held.blocks += blocks;
   --size_;
   keys_ -= sequence.key;
   forget_take(sequence.residue);
-  return blocks * block_size_ - entries;
+}
+
+void DecodeBatch::settle(SpanSequence& sequence, Ticks now, KvHeld& held) const {
+  const Residue& residue = residues_[sequence.residue];
+  const Ticks since = sequence.since;
+  const auto time = static_cast<std::int64_t>(now - since);
+  const auto steps = static_cast<Ticks>(iteration_ - sequence.since_iteration);
+  const std::int64_t blocks_before = sequence.blocks;
+  sequence.entries = sequence.key + iteration_;
+  sequence.blocks = (sequence.entries + block_size_ - 1) / block_size_;
+  const std::int64_t taken = sequence.blocks - blocks_before;
+  // An entry is held from the end of its step on, a block from the start of the step that takes it.
+  const Ticks until_written = clock_ - sequence.clock - steps * since;
+  const Ticks after_taken = static_cast<Ticks>(taken) * now - (residue.clock - sequence.take_clock);
+  const Int128 entries = Int128{sequence.entries - 1} * time - until_written;
+  const Int128 blocks = Int128{blocks_before} * time + after_taken;
+  held.entries += entries;
+  held.blocks += blocks;
+  sequence.wasted += blocks * block_size_ - entries;
+  if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
+    const Ticks begin = taken > 0 ? residue.last : since;
+    held.never += Int128{never} * static_cast<std::int64_t>(now - begin);
+  }
+  sequence.since = now;
+  sequence.since_iteration = iteration_;
+  sequence.clock = clock_;
+  sequence.take_clock = residue.clock;
 }
 
 void DecodeBatch::count_take(std::uint32_t residue) {
@@ -93,7 +113,7 @@ std::int64_t DecodeBatch::count_steps_with_blocks(std::int64_t steps, std::int64
 // The same as in turn, residue after residue, of those that somebody takes at. The clocks of others
 // may stand still.
 std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries& durations,
-                                       SimTime now) {
+                                       Ticks now) {
   std::int64_t taken = -residues_[residue_].takes;
   for (std::size_t word = 0; word < occupied_.size(); ++word) {
     for (std::uint64_t left = occupied_[word]; left != 0; left &= left - 1) {
@@ -105,19 +125,20 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
         continue;
       }
       if (first + block_size_ >= steps) {
-        residue.pass(now + Duration::picoseconds(durations.sum_of_few(first)));
+        residue.pass(now + static_cast<Ticks>(durations.sum_of_few(first)));
         taken += residue.takes;
         continue;
       }
       const std::int64_t times = (steps - 1 - first) / block_size_ + 1;
       const std::int64_t last = first + (times - 1) * block_size_;
-      residue.clock += times * now.since_start().picoseconds() +
-                       durations.sum_of_sums(first, block_size_, times);
-      residue.last = now + Duration::picoseconds(durations.sum_of_few(last));
+      residue.clock += static_cast<Ticks>(times) * now +
+                       static_cast<Ticks>(durations.sum_of_sums(first, block_size_, times));
+      residue.last = now + static_cast<Ticks>(durations.sum_of_few(last));
       taken += residue.takes * times;
     }
   }
-  clock_ += steps * now.since_start().picoseconds() + durations.sum_of_sums(0, 1, steps);
+  clock_ +=
+      static_cast<Ticks>(steps) * now + static_cast<Ticks>(durations.sum_of_sums(0, 1, steps));
   residue_ = static_cast<std::size_t>(iteration_) % residues_.size();
   return taken;
 }

@@ -28,15 +28,18 @@ struct KvHeld {
 
 class DecodeBatch {
  public:
-  // All sequences are among `all`.
-  DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size);
+  // All sequences are among `all`. No step takes longer than so many picoseconds.
+  DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size, std::int64_t longest_step);
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
-  // and tokens are its own again; what it has held is added to `held`, and returned are the entries
-  // that it had room for and had not written, over time.
-  void join(std::uint32_t slot, SimTime now);
-  Int128 leave(std::uint32_t slot, SimTime now, KvHeld& held);
+  // and tokens are its own again, and it is settled.
+  void join(std::uint32_t slot, Ticks now);
+  void leave(std::uint32_t slot, Ticks now, KvHeld& held);
+  // Adds what it has held since it was last settled or has joined. Before it decodes for more than
+  // most_steps() without it, each must be.
+  void settle(SpanSequence& sequence, Ticks now, KvHeld& held) const;
+  [[nodiscard]] std::int64_t most_steps() const { return most_steps_; }
   // There are so many sequences now.
   void reserve(std::size_t sequences) { ends_.reserve(sequences); }
 
@@ -64,16 +67,16 @@ class DecodeBatch {
   }
   // Gets through so many steps, which from `now` on take `durations`. Returns the blocks that all
   // but the first of them take. Precondition: 0 < steps <= DurationSeries::few.
-  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, SimTime now) {
+  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, Ticks now) {
     iteration_ += steps;
     // A residue costs as much as three steps.
     const bool many = steps > 3 * std::min(size_, block_size_);
     return many ? take_at_once(steps, durations, now) : take_in_turn(steps, durations, now);
   }
   // Gets through one.
-  void step(SimTime now) {
+  void step(Ticks now) {
     residues_[residue_].pass(now);
-    clock_ += now.since_start().picoseconds();
+    clock_ += now;
     ++iteration_;
     residue_ = residue_ + 1 == residues_.size() ? 0 : residue_ + 1;
   }
@@ -88,40 +91,40 @@ class DecodeBatch {
   // The iterations that are equal modulo the block size.
   struct Residue {
     std::int64_t takes = 0;  // sequences that take a block at them
-    Int128 clock = 0;        // Σ of their times
-    SimTime last;            // the latest of them
-    void pass(SimTime time) {
-      clock += time.since_start().picoseconds();
+    Ticks clock = 0;         // Σ of their times
+    Ticks last = 0;          // the latest of them
+    void pass(Ticks time) {
+      clock += time;
       last = time;
     }
   };
 
   // Step after step. Returns what advance() does.
-  std::int64_t take_in_turn(std::int64_t steps, const DurationSeries& durations, SimTime now) {
+  std::int64_t take_in_turn(std::int64_t steps, const DurationSeries& durations, Ticks now) {
     Residue* const first = residues_.data();
     Residue* const end = first + residues_.size();
     Residue* residue = first + residue_;
     std::int64_t taken = -residue->takes;
-    std::int64_t duration = durations.first();
-    Int128 clock = clock_;
+    auto duration = static_cast<Ticks>(durations.first());
+    Ticks clock = clock_;
     while (true) {
       taken += residue->takes;
       residue->pass(now);
-      clock += now.since_start().picoseconds();
+      clock += now;
       if (++residue == end) {
         residue = first;
       }
       if (--steps == 0) {
         break;
       }
-      now += Duration::picoseconds(duration);
-      duration += durations.growth();
+      now += duration;
+      duration += static_cast<Ticks>(durations.growth());
     }
     clock_ = clock;
     residue_ = static_cast<std::size_t>(residue - first);
     return taken;
   }
-  std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, SimTime now);
+  std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, Ticks now);
   [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
@@ -129,6 +132,7 @@ class DecodeBatch {
 
   std::vector<SpanSequence>& all_;
   std::int64_t block_size_;
+  std::int64_t most_steps_;
   EventRing ends_;
 
   std::int64_t size_ = 0;
@@ -138,7 +142,7 @@ class DecodeBatch {
   // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;
   std::size_t residue_ = 0;  // of it
-  Int128 clock_ = 0;         // Σ of the times of all iterations
+  Ticks clock_ = 0;          // Σ of the times of all iterations
   std::vector<Residue> residues_;
 };
 

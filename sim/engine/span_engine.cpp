@@ -83,6 +83,7 @@ class SpanEngine final : public ServingEngine {
   void end_chunks(SimTime now);
   void end_prefill(Slot slot, SimTime now);
   void settle_chunk(SpanSequence& sequence, SimTime now);
+  void settle_decodes(SimTime now);
   void leave_decodes(Slot slot, SimTime now);
   void give_back(SpanSequence& sequence);
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
@@ -149,7 +150,8 @@ class SpanEngine final : public ServingEngine {
   std::vector<Slot> passed_over_;
   PhaseClocks phases_;
 
-  std::int64_t free_ = 0;  // blocks
+  std::int64_t settle_at_ = 0;  // the iteration at which decodes are settled
+  std::int64_t free_ = 0;       // blocks
 
   // The step that is decided.
   std::int64_t budget_ = 0;
@@ -185,7 +187,8 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
-      decodes_(sequences_, block_size_),
+      decodes_(sequences_, block_size_,
+               static_cast<std::int64_t>(longest_step(scenario, plan).picoseconds())),
       free_(pool_.usable.count()),
       least_free_(free_) {
   sums_.engine = id;
@@ -250,6 +253,9 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
       report_idle(now);
     }
     return SimTime::max();
+  }
+  if (decodes_.iteration() >= settle_at_) {
+    settle_decodes(now);
   }
   num_preempted_ = 0;
   memory_blocks_ = false;
@@ -399,7 +405,7 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
   sequence.is_new = true;
   sequence.target = sequence.known();
   sequence.blocks = blocks_of(sequence.chunk);
-  sequence.since = now;
+  sequence.since = ticks_of(now);
   sequence.end_waiting(phases_, now);
   free_ -= sequence.blocks;
   if (report_) {
@@ -422,7 +428,9 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
   const DurationSeries durations = pricer_.series(price, decodes_.entries() + decoding);
   const bool repeats = num_preempted_ == 0 && !queue_turns_;
   SpanLength span;
-  span.steps = repeats ? decodes_.steps_to_next_end() : 1;
+  if (repeats) {
+    span.steps = std::min(decodes_.steps_to_next_end(), settle_at_ - decodes_.iteration());
+  }
   if (span.steps > 1) {
     span.steps = decodes_.steps_with_blocks(span.steps, spare_blocks());
   }
@@ -435,7 +443,7 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
   }
-  span.blocks = decodes_.advance(span.steps, durations, now);
+  span.blocks = decodes_.advance(span.steps, durations, ticks_of(now));
   if (gaps_ != nullptr) {
     gaps_->add(durations, span.steps, span.picoseconds, decoding);
   }
@@ -452,7 +460,7 @@ SpanEngine::SpanLength SpanEngine::launch_mixed(SimTime now) {
     begin_report(now, shape);
     report_->set_price(pricer_, mixed_);
   }
-  decodes_.step(now);
+  decodes_.step(ticks_of(now));
   if (gaps_ != nullptr && decodes_.size() > 0) {
     gaps_->add(Duration::picoseconds(price.total), decodes_.size());
   }
@@ -566,7 +574,7 @@ void SpanEngine::end_prefill(Slot slot, SimTime now) {
     sequence.record.first_token = now;
   }
   sequence.end_prefilling(phases_, now);
-  decodes_.join(slot, now);
+  decodes_.join(slot, ticks_of(now));
   if (report_) {
     report_->join(slot);
   }
@@ -577,7 +585,7 @@ void SpanEngine::end_prefill(Slot slot, SimTime now) {
 
 // What a prefilling sequence has held since it was last looked at.
 void SpanEngine::settle_chunk(SpanSequence& sequence, SimTime now) {
-  const auto time = static_cast<std::int64_t>((now - sequence.since).picoseconds());
+  const auto time = static_cast<std::int64_t>(ticks_of(now) - sequence.since);
   const std::int64_t never = never_used(sequence);
   held_.entries += Int128{time} * sequence.entries;
   held_.blocks += Int128{time} * sequence.blocks;
@@ -586,11 +594,21 @@ void SpanEngine::settle_chunk(SpanSequence& sequence, SimTime now) {
   }
   sequence.wasted += Int128{time} * (sequence.blocks * block_size_ - sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
-  sequence.since = now;
+  sequence.since = ticks_of(now);
+}
+
+// Before sums over its time need more than 64 bits.
+void SpanEngine::settle_decodes(SimTime now) {
+  for (Slot slot = running_.last(); slot != nobody; slot = sequences_[slot].before) {
+    if (sequences_[slot].state == State::decoding) {
+      decodes_.settle(sequences_[slot], ticks_of(now), held_);
+    }
+  }
+  settle_at_ = decodes_.iteration() + decodes_.most_steps();
 }
 
 void SpanEngine::leave_decodes(Slot slot, SimTime now) {
-  sequences_[slot].wasted += decodes_.leave(slot, now, held_);
+  decodes_.leave(slot, ticks_of(now), held_);
   if (report_) {
     report_->leave(slot);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "sim/engine/phase_clocks.hpp"
+#include "sim/engine/ticks.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/engine/recorder.hpp"
 
@@ -38,10 +39,10 @@ struct SpanSequence {
   std::uint32_t residue = 0;  // modulo the block size, of those at which it takes a block
 
   // When what it holds was last accounted for, and the engine's clocks then.
-  SimTime since;
-  std::int64_t joined = 0;  // the decodes, at this iteration
-  Int128 clock = 0;
-  Int128 take_clock = 0;
+  Ticks since = 0;
+  std::int64_t since_iteration = 0;
+  Ticks clock = 0;
+  Ticks take_clock = 0;
 
   // When its phase began, and the clock that divides the phase then (phase_account.hpp).
   SimTime phase_since;

@@ -7,10 +7,8 @@
 #include "tessera/engine/simulate.hpp"
 
 namespace tessera {
-namespace {
 
-// A bound on the time of any step, in picoseconds.
-Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
+Duration longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
   const std::int64_t sequences = std::min(policy.max_num_seqs, policy.token_budget->count());
   const std::int64_t capacity = make_kv_cache(scenario, plan)->capacity().count();
@@ -21,10 +19,8 @@ Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.decode_context = shape.prefill_context = Tokens{capacity};
   shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
   const auto cost = make_cost_model(scenario);
-  return cost->step(shape).total().picoseconds();
+  return cost->step(shape).total();
 }
-
-}  // namespace
 
 std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   const auto* policy = std::get_if<VllmV1Spec>(&scenario.engine.policy);
@@ -39,13 +35,9 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
-  const Int128 longest = longest_step(scenario, plan);
+  const Int128 longest = longest_step(scenario, plan).picoseconds();
   if (longest >= DurationSeries::longest_term) {
     return "a step could last for many minutes";
-  }
-  // A running sequence computes in every step; 64 bits must hold its time.
-  if (longest * scenario.max_model_len().count() >= Int128{1} << 62) {
-    return "a sequence could run for weeks";
   }
   return {};
 }
