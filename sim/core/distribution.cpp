@@ -139,7 +139,24 @@ void Distribution::change_to_histogram() {
   usual_from_ = 2 * half;
 }
 
-// Bucket after bucket.
+// Bucket after bucket. Precondition: the terms have narrow buckets.
+void Distribution::add_by_bucket(const DurationSeries& series, std::int64_t n, std::int64_t times) {
+  const std::int64_t growth = series.growth();
+  std::int64_t value = series.first();
+  while (n > 0) {
+    const std::size_t bucket = bucket_of_narrow(value);
+    std::int64_t here = n;
+    if (growth > 0) {
+      const std::int64_t to_next = end_of_narrow(bucket) - value;
+      here = std::min(n, to_next <= growth ? 1 : (to_next + growth - 1) / growth);
+    }
+    buckets_[bucket] += here * times;
+    value += here * growth;
+    n -= here;
+  }
+}
+
+// The same of any terms.
 void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n,
                                     std::int64_t times) {
   std::int64_t value = series.first();

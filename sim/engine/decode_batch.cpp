@@ -131,14 +131,13 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
       }
       const std::int64_t times = (steps - 1 - first) / block_size_ + 1;
       const std::int64_t last = first + (times - 1) * block_size_;
-      residue.clock += static_cast<Ticks>(times) * now +
-                       static_cast<Ticks>(durations.sum_of_sums(first, block_size_, times));
+      residue.clock +=
+          static_cast<Ticks>(times) * now + durations.low_sum_of_sums(first, block_size_, times);
       residue.last = now + static_cast<Ticks>(durations.sum_of_few(last));
       taken += residue.takes * times;
     }
   }
-  clock_ +=
-      static_cast<Ticks>(steps) * now + static_cast<Ticks>(durations.sum_of_sums(0, 1, steps));
+  clock_ += static_cast<Ticks>(steps) * now + durations.low_sum_of_sums(0, 1, steps);
   residue_ = static_cast<std::size_t>(iteration_) % residues_.size();
   return taken;
 }

@@ -168,6 +168,29 @@ TEST(SpanEngine, LongOutputsGoRoundTheRings) {
   }
 }
 
+// Steps of minutes: the sums over a sequence's time do not fit in 64 bits.
+TEST(SpanEngine, SettlesSequencesThatRunForWeeks) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Scenario scenario = random_span_scenario(seed);
+    scenario.engine.max_model_len = Tokens{8'000};
+    scenario.engine.parallel = {};
+    PagedKvSpec paged;
+    paged.num_blocks = Blocks{seed % 2 == 0 ? 520 : 4'000};
+    scenario.engine.kv_cache = paged;
+    scenario.cost = AffineCostSpec{.base = Duration::seconds(300),
+                                   .per_token = Duration::milliseconds(7),
+                                   .per_context_token = Duration::microseconds(11),
+                                   .per_sequence = Duration{}};
+    scenario.workload.arrivals = PoissonArrivals{.rate = Rate{0.00001}};
+    scenario.workload.prompt_tokens = UniformLength{.min = Tokens{1}, .max = Tokens{300}};
+    scenario.workload.output_tokens = UniformLength{.min = Tokens{1'000}, .max = Tokens{7'000}};
+    scenario.workload.requests = 10;
+    const Outcome spans(with(scenario, Advance::span));
+    EXPECT_GT(spans.spans(), 0);
+    EXPECT_EQ(spans.text(), Outcome(with(scenario, Advance::step)).text()) << "seed " << seed;
+  }
+}
+
 TEST(SpanEngine, WritesTheFilesOfOneStepAtATime) {
   for (const Family& family : families) {
     const std::uint64_t all = scenarios(TESSERA_SPAN_SCENARIOS / 14);

@@ -37,6 +37,7 @@ TEST(DurationSeries, SumsItsSumsInStrides) {
     Int128 sums = 0;
     for (std::int64_t n = 0; n < 30; ++n) {
       ASSERT_EQ(series.sum_of_sums(from, stride, n), sums);
+      ASSERT_EQ(series.low_sum_of_sums(from, stride, n), static_cast<std::uint64_t>(sums));
       sums += series.sum(from + stride * n);
     }
   }

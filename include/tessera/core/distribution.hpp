@@ -57,7 +57,7 @@ class Distribution {
     include(first, last);
     constexpr std::int64_t few = 12;
     if (n > few) {
-      add_to_histogram(series, n, times);
+      add_by_bucket(series, n, times);
       return;
     }
     std::int64_t value = first;
@@ -108,6 +108,11 @@ class Distribution {
     return static_cast<std::size_t>((bits >> (53 - kept_bits)) - bits_below);
   }
   static std::uint64_t high_half(Int128 value) { return static_cast<std::uint64_t>(value >> 64); }
+  // The first value behind a bucket of such values.
+  static std::int64_t end_of_narrow(std::size_t bucket) {
+    const std::uint64_t bits = (bucket + 1 + bits_below) << (53 - kept_bits);
+    return static_cast<std::int64_t>(std::bit_cast<double>(bits));
+  }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
   [[nodiscard]] Int128 least() const { return min_ <= max_ ? Int128{min_} : wide_min_; }
@@ -126,6 +131,7 @@ class Distribution {
   void add_pair(std::int64_t value, std::int64_t times);
   void sort_and_merge();
   void change_to_histogram();
+  void add_by_bucket(const DurationSeries& series, std::int64_t n, std::int64_t times);
   void add_to_histogram(const DurationSeries& series, std::int64_t n, std::int64_t times);
   [[nodiscard]] Int128 value_at(std::int64_t rank) const;
 

@@ -41,6 +41,16 @@ class DurationSeries {
   }
   // Σ sum(j) over the n indices j = from, from + stride, …
   [[nodiscard]] Int128 sum_of_sums(std::int64_t from, std::int64_t stride, std::int64_t n) const;
+  // The lower 64 bits of the same. Precondition: from + stride · n < 2^15.
+  [[nodiscard]] std::uint64_t low_sum_of_sums(std::int64_t from, std::int64_t stride,
+                                              std::int64_t n) const {
+    const std::int64_t indices = n * from + stride * pairs(n);
+    const std::int64_t squares = n * from * from + 2 * from * stride * pairs(n) +
+                                 stride * stride * (pairs(n) * (2 * n - 1) / 3);
+    return static_cast<std::uint64_t>(first_) * static_cast<std::uint64_t>(indices) +
+           static_cast<std::uint64_t>(growth_) *
+               (static_cast<std::uint64_t>(squares - indices) / 2);
+  }
   // The fewest terms that together last for `length`, or `limit` where that takes more.
   // Preconditions: length > 0, limit > 0, sum(limit) > 0.
   [[nodiscard]] std::int64_t terms_to_last(Duration length, std::int64_t limit) const;
