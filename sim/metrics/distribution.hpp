@@ -55,8 +55,15 @@ class Distribution {
     sum_ += Int128{series.sum_of_few(n)} * times;
     include(first, last);
     const int shift = shift_of(first);
-    if (first >> shift == last >> shift) {
+    const std::int64_t low = first >> shift;
+    const std::int64_t high = last >> shift;
+    if (low == high) {
       buckets_[bucket_of(first, shift)] += n * times;
+    } else if (low + 1 == high) {
+      const std::int64_t to_next = (high << shift) - first;
+      const std::int64_t below = divided_up(to_next, series.growth());
+      buckets_[bucket_of(first, shift)] += below * times;
+      buckets_[bucket_of(first, shift) + 1] += (n - below) * times;
     } else {
       add_to_histogram(series, n, times);
     }
@@ -96,6 +103,11 @@ class Distribution {
     return bucket_of(value, value < 2 * half ? 0 : shift_of(value));
   }
   static std::uint64_t high_half(Int128 value) { return static_cast<std::uint64_t>(value >> 64); }
+  // Precondition: whole >= 0, part > 0.
+  static std::int64_t divided_up(std::int64_t whole, std::int64_t part) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(whole + part - 1) /
+                                     static_cast<std::uint64_t>(part));
+  }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
   [[nodiscard]] Int128 least() const { return min_ <= max_ ? Int128{min_} : wide_min_; }
