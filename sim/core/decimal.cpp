@@ -84,7 +84,8 @@ char* write_milliseconds(char* out, Duration duration) {
 }
 
 char* digits::write_long(char* out, std::uint64_t value) {
-  return write_all_nine(write_whole(out, value / billion), value % billion);
+  return value < billion ? write_nine(out, value)
+                         : write_all_nine(write_whole(out, value / billion), value % billion);
 }
 
 char* digits::drop_zeros(char* end) {

@@ -115,24 +115,21 @@ inline char* write_six(char* out, std::uint64_t value) {
 }
 
 // Seven to nine.
-inline char* write_nine(char* out, std::uint64_t value) {
+[[gnu::always_inline]] inline char* write_nine(char* out, std::uint64_t value) {
   const Scaled<2> scaled(value);
   std::uint64_t fraction = scaled.fraction;
   out = write_full(write_short(out, scaled.whole), next_group(fraction));
   return write_full(out, next_group(fraction));
 }
 
-// Ten and more.
+// Seven and more.
 [[nodiscard]] char* write_long(char* out, std::uint64_t value);
 
 inline char* write_whole(char* out, std::uint64_t value) {
   if (value < 1'000) {
     return write_short(out, value);
   }
-  if (value < 1'000'000) {
-    return write_six(out, value);
-  }
-  return value < 1'000'000'000 ? write_nine(out, value) : write_long(out, value);
+  return value < 1'000'000 ? write_six(out, value) : write_long(out, value);
 }
 
 // Takes back the zeros that end the text, and a point before them.
@@ -146,7 +143,10 @@ inline char* write_fraction(char* out, std::uint64_t fraction) {
     out = write_full(out, next_group(fraction));
   }
   const std::uint64_t last = next_group(fraction);
-  return last == 0 ? drop_zeros(out) : write_last(out, last);
+  if (last == 0 && out[-1] == '0') [[unlikely]] {
+    return drop_zeros(out);
+  }
+  return write_last(out, last);
 }
 
 // value / 1000^num_groups as decimal text. Precondition: value < Scaled<num_groups>::limit.
