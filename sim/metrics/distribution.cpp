@@ -135,6 +135,7 @@ void Distribution::change_to_histogram() {
   }
   pairs_ = {};
   sorted_ = true;
+  usual_from_ = 2 * half;
 }
 
 // A term after the other where there are few or each has a bucket of its own; else bucket after
@@ -144,8 +145,12 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
   std::int64_t value = series.first();
   constexpr std::int64_t few = 12;
   if (n <= few) {
+    int shift = value < 2 * half ? 0 : shift_of(value);
     for (std::int64_t j = 0; j < n; ++j, value += series.growth()) {
-      buckets_[bucket_of(value)] += times;
+      if (value >> shift >= 2 * half) {
+        shift = shift_of(value);
+      }
+      buckets_[bucket_of(value, shift)] += times;
     }
     return;
   }
@@ -154,9 +159,7 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
     std::int64_t here = left;
     if (series.growth() > 0) {
       const std::int64_t to_next = (((value >> shift) + 1) << shift) - value;
-      here = to_next <= series.growth()
-                 ? 1
-                 : std::min(left, (to_next + series.growth() - 1) / series.growth());
+      here = to_next <= series.growth() ? 1 : std::min(left, divided_up(to_next, series.growth()));
     }
     buckets_[bucket_of(value, shift)] += here * times;
     value += here * series.growth();

@@ -33,12 +33,12 @@ class Distribution {
   // Precondition: value >= 0, times > 0.
   void add(Duration value, std::int64_t times = 1) {
     const auto narrow = static_cast<std::int64_t>(value.picoseconds());
-    if (narrow != value.picoseconds() || is_unusual(narrow, times)) {
+    if (narrow < usual_from_ || high_half(value.picoseconds()) != 0 || times <= 0) {
       add_unusual(value.picoseconds(), times);
       return;
     }
     count_ += times;
-    sum_ += Int128{narrow} * times;
+    sum_ += Int128{static_cast<std::uint64_t>(narrow)} * static_cast<std::uint64_t>(times);
     include(narrow, narrow);
     buckets_[bucket_of(narrow, shift_of(narrow))] += times;
   }
@@ -46,8 +46,8 @@ class Distribution {
   void add(const DurationSeries& series, std::int64_t n, std::int64_t times) {
     const std::int64_t first = series.first();
     const std::int64_t last = series.term(n - 1);
-    if (n > DurationSeries::few || last >= DurationSeries::longest_term ||
-        is_unusual(first, times)) {
+    if (n > DurationSeries::few || last >= DurationSeries::longest_term || first < usual_from_ ||
+        times <= 0) {
       add_unusual(series, n, times);
       return;
     }
@@ -55,8 +55,15 @@ class Distribution {
     sum_ += Int128{series.sum_of_few(n)} * times;
     include(first, last);
     const int shift = shift_of(first);
-    if (first >> shift == last >> shift) {
+    const std::int64_t low = first >> shift;
+    const std::int64_t high = last >> shift;
+    if (low == high) {
       buckets_[bucket_of(first, shift)] += n * times;
+    } else if (low + 1 == high) {
+      const std::int64_t to_next = (high << shift) - first;
+      const std::int64_t below = divided_up(to_next, series.growth());
+      buckets_[bucket_of(first, shift)] += below * times;
+      buckets_[bucket_of(first, shift) + 1] += (n - below) * times;
     } else {
       add_to_histogram(series, n, times);
     }
@@ -87,7 +94,7 @@ class Distribution {
 
   // Precondition: value >= 2 * half. Those below have buckets of their own, with shift 0.
   static int shift_of(std::int64_t value) {
-    return 64 - kept_bits - __builtin_clzll(static_cast<std::uint64_t>(value));
+    return (__builtin_clzll(static_cast<std::uint64_t>(value)) ^ 63) - (kept_bits - 1);
   }
   static std::size_t bucket_of(std::int64_t value, int shift) {
     return static_cast<std::size_t>(shift * half + (value >> shift));
@@ -95,19 +102,25 @@ class Distribution {
   static std::size_t bucket_of(std::int64_t value) {
     return bucket_of(value, value < 2 * half ? 0 : shift_of(value));
   }
+  static std::uint64_t high_half(Int128 value) { return static_cast<std::uint64_t>(value >> 64); }
+  // Precondition: whole >= 0, part > 0.
+  static std::int64_t divided_up(std::int64_t whole, std::int64_t part) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(whole + part - 1) /
+                                     static_cast<std::uint64_t>(part));
+  }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
   [[nodiscard]] Int128 least() const { return min_ <= max_ ? Int128{min_} : wide_min_; }
   [[nodiscard]] Int128 greatest() const { return std::max(wide_max_, Int128{max_}); }
   void include(std::int64_t least, std::int64_t most) {
-    min_ = std::min(min_, least);
-    max_ = std::max(max_, most);
+    if (least < min_) [[unlikely]] {
+      min_ = least;
+    }
+    if (most > max_) [[unlikely]] {
+      max_ = most;
+    }
   }
 
-  // Not more of many values that 64 bits hold, and that are not tiny.
-  [[nodiscard]] bool is_unusual(std::int64_t least, std::int64_t times) const {
-    return buckets_.empty() || least < 2 * half || times <= 0;
-  }
   void add_unusual(Int128 picoseconds, std::int64_t times);
   void add_unusual(const DurationSeries& series, std::int64_t n, std::int64_t times);
   void add_pair(std::int64_t value, std::int64_t times);
@@ -120,6 +133,9 @@ class Distribution {
   std::vector<Pair> pairs_;
   bool sorted_ = true;
   std::vector<std::int64_t> buckets_;
+  // Usual is one more of many values that 64 bits hold: from here on, where there are buckets.
+  // Those below have a bucket each.
+  std::int64_t usual_from_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t count_ = 0;
   Int128 sum_ = 0;
   // Of the values that 64 bits hold, min_ > max_ where there are none; and of the others.

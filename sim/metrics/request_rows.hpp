@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/metrics/request_latencies.hpp"
+#include "tessera/core/decimal_digits.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
 
@@ -32,6 +33,7 @@ class RequestRows {
   RowWriter file_;
   SimTime ended_;  // the rows that wait
   std::vector<Waiting> waiting_;
+  digits::RecentSeconds recent_;
 };
 
 // A row a change of what a sequence's KV holds.

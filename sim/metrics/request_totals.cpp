@@ -43,57 +43,52 @@ bool keeps(const LatencyLimit& limit, Distribution& values) {
 
 }  // namespace
 
-void RequestTotals::check(const RequestRecord& record) {
+RequestLatencies RequestTotals::add(const RequestRecord& record) {
   check_instants(record);
   check_amounts(record);
-}
-
-void RequestTotals::add(const RequestRecord& record, const RequestLatencies& latencies) {
-  counts_.preemptions += record.num_preemptions;
-  counts_.preempted += record.num_preemptions > 0 ? 1 : 0;
-  switch (record.status) {
-    case RequestStatus::finished:
-      add_finished(record, latencies);
-      break;
-    case RequestStatus::rejected:
-      ++counts_.rejected;
-      counts_.prompt_too_long += record.reason == EndReason::prompt_too_long ? 1 : 0;
-      counts_.exceeds_pool += record.reason == EndReason::exceeds_pool ? 1 : 0;
-      break;
-    case RequestStatus::cancelled:
-      ++counts_.cancelled;
-      break;
-    case RequestStatus::timed_out:
-      ++counts_.timed_out;
-      break;
-    case RequestStatus::unfinished:
-      ++counts_.unfinished;
-      break;
+  const RequestLatencies latencies(record);
+  if (record.num_preemptions > 0) {
+    counts_.preemptions += record.num_preemptions;
+    ++counts_.preempted;
   }
+  if (record.status == RequestStatus::finished) {
+    add_finished(record, latencies);
+  } else {
+    count_other(record);
+  }
+  return latencies;
 }
 
-void RequestTotals::add_finished(const RequestRecord& record, const RequestLatencies& latencies) {
+void RequestTotals::count_other(const RequestRecord& record) {
+  counts_.rejected += record.status == RequestStatus::rejected ? 1 : 0;
+  counts_.prompt_too_long += record.reason == EndReason::prompt_too_long ? 1 : 0;
+  counts_.exceeds_pool += record.reason == EndReason::exceeds_pool ? 1 : 0;
+  counts_.cancelled += record.status == RequestStatus::cancelled ? 1 : 0;
+  counts_.timed_out += record.status == RequestStatus::timed_out ? 1 : 0;
+  counts_.unfinished += record.status == RequestStatus::unfinished ? 1 : 0;
+}
+
+inline void RequestTotals::add_finished(const RequestRecord& record,
+                                        const RequestLatencies& latencies) {
   ++counts_.finished;
-  counts_.cut += record.reason == EndReason::length ? 1 : 0;
-  counts_.within_slo += keeps_limits(latencies) ? 1 : 0;
+  if (record.reason == EndReason::length) {
+    ++counts_.cut;
+  }
+  if (slo_ && keeps_limits(latencies)) {
+    ++counts_.within_slo;
+  }
   counts_.prompt_tokens += record.request.prompt.count();
   counts_.output_tokens += record.output.count() * record.request.num_sequences;
   counts_.cached_tokens += record.cached.count();
-  if (const auto value = latencies.ttft) {
-    ttft.add(*value);
+  ttft.add(*latencies.ttft);
+  if (latencies.tpot) {
+    tpot.add(*latencies.tpot);
   }
-  if (const auto value = latencies.tpot) {
-    tpot.add(*value);
-  }
-  if (const auto value = latencies.e2el) {
-    e2el.add(*value);
-    normalized.add(divide_nearest(*value, record.output.count()));
-  }
+  e2el.add(*latencies.e2el);
+  normalized.add(divide_nearest(*latencies.e2el, record.output.count()));
+  queue.add(*record.scheduled - record.request.arrival);
   for (std::size_t i = 0; i < phase_columns.size(); ++i) {
     phases_[i] += record.phases.*phase_columns[i].part;
-  }
-  if (record.scheduled) {
-    queue.add(*record.scheduled - record.request.arrival);
   }
 }
 
@@ -106,7 +101,7 @@ std::optional<Duration> RequestTotals::mean_phase(std::size_t column) const {
 
 // A request of one token has no TPOT, and so keeps every limit on it.
 bool RequestTotals::keeps_limits(const RequestLatencies& latencies) const {
-  return slo_ && keeps(slo_->ttft.each, latencies.ttft) && keeps(slo_->tpot.each, latencies.tpot) &&
+  return keeps(slo_->ttft.each, latencies.ttft) && keeps(slo_->tpot.each, latencies.tpot) &&
          keeps(slo_->e2el.each, latencies.e2el);
 }
 

@@ -16,11 +16,8 @@ class RequestTotals {
  public:
   explicit RequestTotals(const std::optional<SloSpec>& slo) : slo_(slo) {}
 
-  // What must hold of a request's record, before anything is worked out from it.
-  static void check(const RequestRecord& record);
-
-  // Precondition: a record that was checked.
-  void add(const RequestRecord& record, const RequestLatencies& latencies);
+  // Checks what must hold of a request's record before anything is worked out from it.
+  RequestLatencies add(const RequestRecord& record);
 
   struct Counts {
     std::int64_t finished = 0;
@@ -58,6 +55,7 @@ class RequestTotals {
   Mean normalized;     // e2el / output tokens
 
  private:
+  void count_other(const RequestRecord& record);
   void add_finished(const RequestRecord& record, const RequestLatencies& latencies);
   [[nodiscard]] bool keeps_limits(const RequestLatencies& latencies) const;
 

@@ -6,6 +6,7 @@
 
 #include "tessera/core/contract.hpp"
 #include "tessera/core/decimal.hpp"
+#include "tessera/core/decimal_digits.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/metrics/output_folder.hpp"
@@ -23,35 +24,61 @@ class RowText {
   RowText(const RowText&) = delete;
   RowText& operator=(const RowText&) = delete;
 
-  void count(std::int64_t value) {
-    if (static_cast<std::uint64_t>(value) < 10) {
-      *end_ = static_cast<char>('0' + value);
-      end_with(end_ + 1);
+  [[gnu::always_inline]] void count(std::int64_t value) {
+    const auto positive = static_cast<std::uint64_t>(value);
+    if (positive < 1'000) {
+      end_with(digits::write_short(end_, positive));
+    } else if (positive < 1'000'000) {
+      end_with(digits::write_six(end_, positive));
+    } else if (positive < 1'000'000'000) {
+      end_with(digits::write_nine(end_, positive));
     } else {
       end_with(write_integer(end_, value));
     }
   }
   void blocks(const std::optional<Blocks>& value) {
-    end_with(value ? write_integer(end_, value->count()) : end_);
+    if (value) {
+      count(value->count());
+    } else {
+      empty();
+    }
   }
   void instant(SimTime value) { end_with(write_seconds(end_, value.since_start())); }
   void instant(const std::optional<SimTime>& value) {
-    end_with(value ? write_seconds(end_, value->since_start()) : end_);
-  }
-  void seconds(Duration value) { end_with(write_seconds(end_, value)); }
-  void latency(Duration value) {
-    if (value == Duration{}) {
-      count(0);
+    if (value) {
+      instant(*value);
     } else {
-      end_with(write_milliseconds(end_, value));
+      empty();
     }
   }
+  void seconds(Duration value) { end_with(write_seconds(end_, value)); }
+  void latency(Duration value) { end_with(write_milliseconds(end_, value)); }
   void latency(const std::optional<Duration>& value) {
     if (value) {
       latency(*value);
     } else {
       empty();
     }
+  }
+  // The same for numbers of 63 bits, in fewer instructions.
+  void narrow_seconds(std::uint64_t picoseconds) {
+    end_with(digits::write_scaled<4>(end_, picoseconds));
+  }
+  void narrow_instant(digits::RecentSeconds& recent, std::uint64_t picoseconds) {
+    end_with(recent.write(end_, picoseconds));
+  }
+  void narrow_latency(std::uint64_t picoseconds) {
+    if (picoseconds == 0) {
+      text("0,");
+    } else {
+      end_with(digits::write_scaled<3>(end_, picoseconds));
+    }
+  }
+  // As it is, with its commas.
+  template <std::size_t size>
+  void text(const char (&cells)[size]) {
+    std::memcpy(end_, cells, size - 1);
+    end_ += size - 1;
   }
   // Precondition: no longer than a number.
   void word(std::string_view value) {

@@ -257,9 +257,7 @@ bool RunRecorder::names_sequences() const {
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
-  RequestTotals::check(record);
-  const RequestLatencies latencies(record);
-  state_->requests.add(record, latencies);
+  const RequestLatencies latencies = state_->requests.add(record);
   if (state_->throughput && record.status == RequestStatus::finished) {
     state_->throughput->add_finished(record.engine, record.ended);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 namespace tessera {
@@ -29,22 +28,13 @@ GapQuantum::GapQuantum(Duration mean) {
   }
 }
 
-Duration GapQuantum::round(double seconds) const {
+Duration GapQuantum::round_long(double seconds) const {
   const Int128 exact = Duration::from_seconds(std::min(seconds, longest_gap)).picoseconds();
-  const Int128 above = exact + quantum_ / 2;
-  if (above <= std::numeric_limits<std::int64_t>::max()) {
-    const auto narrow = static_cast<std::int64_t>(above);
-    return Duration::picoseconds(narrow - narrow % quantum_);
-  }
-  return Duration::picoseconds(above / quantum_ * quantum_);
+  return Duration::picoseconds((exact + quantum_ / 2) / quantum_ * quantum_);
 }
 
 PoissonGaps::PoissonGaps(const PoissonArrivals& spec)
-    : law_(spec.rate.value()), quantum_(mean_gap(spec.rate)) {}
-
-Duration PoissonGaps::operator()(RandomStream& stream) {
-  return quantum_.round(law_(stream));
-}
+    : rate_(spec.rate.value()), quantum_(mean_gap(spec.rate)) {}
 
 GammaGaps::GammaGaps(const GammaArrivals& spec)
     : law_(1.0 / (spec.cv * spec.cv), spec.cv * spec.cv / spec.rate.value()),

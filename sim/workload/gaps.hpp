@@ -5,10 +5,12 @@
 // millionth of the mean), so that the last bits of a mathematical library do not reach the results.
 #pragma once
 
-#include <boost/random/exponential_distribution.hpp>
 #include <boost/random/gamma_distribution.hpp>
 #include <boost/random/weibull_distribution.hpp>
+#include <cmath>
+#include <cstdint>
 
+#include "sim/workload/ziggurat.hpp"
 #include "tessera/core/random.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/workload/workload_specs.hpp"
@@ -19,19 +21,35 @@ namespace tessera {
 class GapQuantum {
  public:
   explicit GapQuantum(Duration mean);
-  [[nodiscard]] Duration round(double seconds) const;
+  // Precondition: seconds >= 0.
+  [[nodiscard]] Duration round(double seconds) const {
+    if (!(seconds < 9e6)) {
+      return round_long(seconds);
+    }
+    // As in Duration::from_seconds(), in 64 bits.
+    const auto whole = static_cast<std::int64_t>(seconds);
+    const double fraction = (seconds - static_cast<double>(whole)) * 1e12;
+    const auto quantum = static_cast<std::uint64_t>(quantum_);
+    const std::uint64_t above =
+        static_cast<std::uint64_t>(whole * 1'000'000'000'000 + std::llrint(fraction)) + quantum / 2;
+    return Duration::picoseconds(above - above % quantum);
+  }
 
  private:
+  [[nodiscard]] Duration round_long(double seconds) const;
+
   std::int64_t quantum_ = 1'000;  // picoseconds
 };
 
 class PoissonGaps {
  public:
   explicit PoissonGaps(const PoissonArrivals& spec);
-  Duration operator()(RandomStream& stream);
+  Duration operator()(RandomStream& stream) {
+    return quantum_.round(draw_exponential(stream) / rate_);
+  }
 
  private:
-  boost::random::exponential_distribution<double> law_;
+  double rate_;
   GapQuantum quantum_;
 };
 

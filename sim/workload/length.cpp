@@ -1,7 +1,6 @@
 #include "sim/workload/length.hpp"
 
 #include <algorithm>
-#include <boost/random/normal_distribution.hpp>
 #include <charconv>
 #include <cmath>
 
@@ -20,11 +19,6 @@ struct Overloaded : Cases... {
 };
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
-
-// To the nearest whole number. What is far beyond every length stays beyond it, and representable.
-std::int64_t rounded(double length) {
-  return std::llrint(std::min(length, 1e18));
-}
 
 double parse_length(std::string_view text, const std::string& column, const Place& place) {
   double value = 0.0;
@@ -59,7 +53,7 @@ std::vector<std::int64_t> read_lengths(const EmpiricalLength& spec, const std::s
   std::vector<std::int64_t> lengths;
   while (const auto fields = table.next_row()) {
     const double length = parse_length((*fields)[*place], spec.column, lines.place());
-    lengths.push_back(rounded(length * spec.scale));
+    lengths.push_back(Length::rounded(length * spec.scale));
   }
   if (lengths.empty()) {
     throw BadInput(lines.place(), "the file has a header, but no rows");
@@ -105,21 +99,12 @@ Length::Length(const LengthSpec& spec, const std::string& name, const std::strin
              spec);
 }
 
-Tokens Length::clamp(std::int64_t length, std::int64_t& clamped) const {
-  const std::int64_t inside = std::clamp(length, min_, max_);
-  clamped += inside != length ? 1 : 0;
-  return Tokens{inside};
-}
-
-Tokens Length::draw(RandomStream& stream, std::int64_t& clamped) const {
-  const std::int64_t length = std::visit(
+std::int64_t Length::draw_other(RandomStream& stream) const {
+  return std::visit(
       Overloaded{
           [](const Fixed& fixed) { return fixed.tokens; },
           [&](const Uniform& uniform) { return draw_between(stream, uniform.min, uniform.max); },
-          [&](const Lognormal& lognormal) {
-            const double normal = boost::random::normal_distribution<double>()(stream);
-            return rounded(lognormal.median * std::exp(lognormal.sigma * normal));
-          },
+          [&](const Lognormal& lognormal) { return lognormal.draw(stream); },
           [&](const Zipf& zipf) { return zipf(stream); },
           [&](const Empirical& empirical) {
             const auto last = static_cast<std::int64_t>(empirical.lengths.size()) - 1;
@@ -127,7 +112,6 @@ Tokens Length::draw(RandomStream& stream, std::int64_t& clamped) const {
           },
       },
       law_);
-  return clamp(length, clamped);
 }
 
 std::int64_t Length::num_rows() const {

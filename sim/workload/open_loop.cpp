@@ -11,6 +11,8 @@ class OpenLoop final : public RequestSource {
  public:
   OpenLoop(Gaps gaps, RequestLengths lengths, SourceEnd end, std::uint64_t seed)
       : gaps_(std::move(gaps)), lengths_(std::move(lengths)), end_(end), stream_(seed, "arrivals") {
+    plain_.prompt = default_length;
+    plain_.output = default_length;
     advance();
   }
 
@@ -19,11 +21,9 @@ class OpenLoop final : public RequestSource {
   Request pop() override {
     TESSERA_INVARIANT(next_ < SimTime::max(),
                       "a request is taken only when one is known to arrive");
-    Request request;
+    Request request = plain_;
     request.id = RequestId{counts_.requests};
     request.arrival = next_;
-    request.prompt = default_length;
-    request.output = default_length;
     request.content.conversation = counts_.requests;
     lengths_.apply(request, counts_);
     ++counts_.requests;
@@ -45,6 +45,7 @@ class OpenLoop final : public RequestSource {
     next_ = last_ <= end_.last_arrival ? last_ : SimTime::max();
   }
 
+  Request plain_;  // what requests have in common: to copy is cheaper than to make anew
   Gaps gaps_;
   RequestLengths lengths_;
   SourceEnd end_;

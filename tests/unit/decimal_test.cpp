@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "tessera/core/random.hpp"
 
@@ -77,6 +78,27 @@ TEST(Decimal, IsExactForEveryMagnitude) {
   }
 }
 
+// Where the whole part changes, where a digit does, and where 63 bits end.
+TEST(Decimal, IsExactOnBothSidesOfAnEdge) {
+  constexpr Int128 limit = static_cast<Int128>(1) << 63;
+  std::vector<Int128> edges{0, limit, limit / 2, 2 * limit};
+  for (Int128 power = 1; power < 4 * limit; power *= 10) {
+    for (const Int128 digit : {1, 3, 9}) {
+      edges.push_back(digit * power);
+      edges.push_back(limit / power * power);
+    }
+  }
+  for (const Int128 edge : edges) {
+    for (Int128 value = std::max<Int128>(0, edge - 3); value <= edge + 3; ++value) {
+      ASSERT_EQ(seconds(value), naive_text(value, 12));
+      ASSERT_EQ(milliseconds(value), naive_text(value, 9));
+      std::string whole;
+      append_integer(whole, value);
+      ASSERT_EQ(whole, digits_of(value));
+    }
+  }
+}
+
 TEST(Decimal, AppendsToWhatIsThere) {
   std::string text = "1,";
   append_seconds(text, Duration::milliseconds(1));
@@ -91,6 +113,9 @@ TEST(Decimal, DividesToTheNearestTiesUpwards) {
   EXPECT_EQ(divided(10, 3), Duration::picoseconds(3));
   EXPECT_EQ(divided(11, 3), Duration::picoseconds(4));
   EXPECT_EQ(divided(0, 3), Duration{});
+  const Duration decade = Duration::seconds(320'000'000);
+  EXPECT_EQ(divide_nearest(decade + Duration::picoseconds(1), 2),
+            Duration::seconds(160'000'000) + Duration::picoseconds(1));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tessera/core/decimal.hpp"
 #include "tessera/core/duration_series.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/time.hpp"
@@ -94,9 +95,22 @@ struct RequestRecord {
   Int128 kv_wasted_byte_picoseconds = 0;  // ∫ reserved − written over its life
   RequestPhases phases;                   // nothing but zeros if it was rejected
 
-  [[nodiscard]] std::optional<Duration> ttft() const;  // first token − arrival
-  [[nodiscard]] std::optional<Duration> tpot() const;  // (e2el − ttft)/(output − 1), output > 1
-  [[nodiscard]] std::optional<Duration> e2el() const;  // finished ones: ended − arrival
+  // first token − arrival
+  [[nodiscard]] std::optional<Duration> ttft() const {
+    return first_token ? std::optional(*first_token - request.arrival) : std::nullopt;
+  }
+  // (e2el − ttft)/(output − 1), output > 1
+  [[nodiscard]] std::optional<Duration> tpot() const {
+    if (status != RequestStatus::finished || output <= Tokens{1}) {
+      return std::nullopt;
+    }
+    return divide_nearest(ended - *first_token, output.count() - 1);
+  }
+  // finished ones: ended − arrival
+  [[nodiscard]] std::optional<Duration> e2el() const {
+    return status == RequestStatus::finished ? std::optional(ended - request.arrival)
+                                             : std::nullopt;
+  }
 };
 
 // A step that has run. Everything it points to is valid during the call only.
