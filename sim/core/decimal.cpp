@@ -14,7 +14,7 @@ constexpr std::uint64_t billion = 1'000'000'000;
 
 // Of nine digits, with the zeros that lead them.
 char* write_all_nine(char* out, std::uint64_t value) {
-  std::uint64_t fraction = digits::Scaled<3>(value).fraction();
+  std::uint64_t fraction = digits::Scaled<3>(value).fraction;
   for (int group = 0; group < 3; ++group) {
     out = digits::write_full(out, digits::next_group(fraction));
   }
@@ -34,7 +34,7 @@ template <int num_groups>
   const auto rest = static_cast<std::uint64_t>(value - whole * Scaled::unit);
   out = write_integer(out, whole);
   *out++ = '.';
-  return digits::write_fraction<num_groups>(out, Scaled(rest).fraction());
+  return digits::write_fraction<num_groups>(out, Scaled(rest).fraction);
 }
 
 template <int num_groups>
@@ -84,7 +84,8 @@ char* write_milliseconds(char* out, Duration duration) {
 }
 
 char* digits::write_long(char* out, std::uint64_t value) {
-  return write_all_nine(write_whole(out, value / billion), value % billion);
+  return value < billion ? write_nine(out, value)
+                         : write_all_nine(write_whole(out, value / billion), value % billion);
 }
 
 char* digits::drop_zeros(char* end) {

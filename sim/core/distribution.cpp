@@ -165,9 +165,7 @@ void Distribution::add_to_histogram(const DurationSeries& series, std::int64_t n
     std::int64_t here = left;
     if (series.growth() > 0) {
       const std::int64_t to_next = (((value >> shift) + 1) << shift) - value;
-      here = to_next <= series.growth()
-                 ? 1
-                 : std::min(left, (to_next + series.growth() - 1) / series.growth());
+      here = to_next <= series.growth() ? 1 : std::min(left, divided_up(to_next, series.growth()));
     }
     buckets_[bucket_of(value, shift)] += here * times;
     value += here * series.growth();

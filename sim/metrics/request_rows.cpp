@@ -42,11 +42,13 @@ class AnyRow : public RowText {
     word(name_of(record.status));
     word(name_of(record.reason));
   }
-  void phase(const RequestRecord& record, Duration part) {
-    if (record.status == RequestStatus::rejected) {
-      empty();
-    } else {
-      latency(part);
+  void phases(const RequestRecord& record) {
+    for (const PhaseColumn& column : phase_columns) {
+      if (record.status == RequestStatus::rejected) {
+        empty();
+      } else {
+        latency(record.phases.*column.part);
+      }
     }
   }
 };
@@ -70,14 +72,10 @@ bool is_usual(const RequestRecord& record) {
 class UsualRow : public RowText {
  public:
   UsualRow(RowWriter& file, digits::RecentSeconds& recent) : RowText(file), recent_(recent) {}
-  void instant(SimTime time) {
-    narrow_instant(recent_, static_cast<std::uint64_t>(time.since_start().picoseconds()));
-  }
+  void instant(SimTime time) { narrow_instant(recent_, narrow(time.since_start())); }
   void instant(const std::optional<SimTime>& time) { instant(*time); }
   void finished(const RequestRecord& record) { instant(record.ended); }
-  void latency(Duration length) {
-    narrow_latency(static_cast<std::uint64_t>(length.picoseconds()));
-  }
+  void latency(Duration length) { narrow_latency(narrow(length)); }
   void latency(const std::optional<Duration>& length) {
     if (length) {
       latency(*length);
@@ -85,20 +83,35 @@ class UsualRow : public RowText {
       empty();
     }
   }
-  void seconds(Duration duration) {
-    narrow_seconds(static_cast<std::uint64_t>(duration.picoseconds()));
-  }
+  void seconds(Duration duration) { narrow_seconds(narrow(duration)); }
   void outcome(const RequestRecord& /*record*/) { text("finished,,"); }
-  void phase(const RequestRecord& /*record*/, Duration part) { latency(part); }
+  void phases(const RequestRecord& record) {
+    const RequestPhases& parts = record.phases;
+    latencies(parts, std::make_index_sequence<num_undisturbed>());
+    if ((narrow(parts.preempted) | narrow(parts.recomputed) | narrow(parts.swapped) |
+         narrow(parts.held)) == 0) {
+      text("0,0,0,0,");
+    } else {
+      latencies<num_undisturbed>(parts, std::make_index_sequence<4>());
+    }
+  }
 
  private:
+  // The phases of a request that nobody disturbs come first.
+  static constexpr std::size_t num_undisturbed = 5;
+  static_assert(phase_columns[num_undisturbed].part == &RequestPhases::preempted &&
+                phase_columns.size() == num_undisturbed + 4);
+
+  static std::uint64_t narrow(Duration duration) {
+    return static_cast<std::uint64_t>(duration.picoseconds());
+  }
+  template <std::size_t first = 0, std::size_t... column>
+  void latencies(const RequestPhases& parts, std::index_sequence<column...> /*columns*/) {
+    (latency(parts.*phase_columns[first + column].part), ...);
+  }
+
   digits::RecentSeconds& recent_;
 };
-
-template <class Row, std::size_t... column>
-void write_phases(Row& row, const RequestRecord& record, std::index_sequence<column...>) {
-  (row.phase(record, record.phases.*phase_columns[column].part), ...);
-}
 
 // In a row that is made of `parts`.
 template <class Row, class... Parts>
@@ -124,7 +137,7 @@ template <class Row, class... Parts>
   // Byte-seconds from byte-picoseconds: the same shift of the decimal point as a time's.
   row.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
   row.outcome(record);
-  write_phases(row, record, std::make_index_sequence<phase_columns.size()>());
+  row.phases(record);
   row.end();
 }
 
@@ -134,16 +147,17 @@ RequestRows::RequestRows(const std::filesystem::path& folder)
     : file_(folder / "requests.csv", all_request_columns()) {}
 
 void RequestRows::add(const RequestRecord& record, const RequestLatencies& latencies) {
-  if (record.ended != ended_) {
+  if (record.ended == ended_) {
+    before_last_.push_back(last_);
+  } else {
     TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
-    if (waiting_.size() > 1) {
+    if (!before_last_.empty()) {
       sort_waiting();
     }
-    waiting_.clear();
     file_.flush_if_full();
     ended_ = record.ended;
   }
-  waiting_.push_back({record.request.id, file_.size()});
+  last_ = {record.request.id, file_.size()};
   if (is_usual(record)) {
     write_request<UsualRow>(record, latencies, file_, recent_);
   } else {
@@ -157,20 +171,23 @@ void RequestRows::close() {
 }
 
 void RequestRows::sort_waiting() {
+  std::vector<Waiting>& rows = before_last_;
+  rows.push_back(last_);
   const auto by_id = [](const Waiting& a, const Waiting& b) { return a.id < b.id; };
-  if (!std::is_sorted(waiting_.begin(), waiting_.end(), by_id)) {
-    const std::size_t begin = waiting_.front().begin;
+  if (!std::is_sorted(rows.begin(), rows.end(), by_id)) {
+    const std::size_t begin = rows.front().begin;
     const std::string text(file_.begin() + begin, file_.size() - begin);
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      const std::size_t end = i + 1 < waiting_.size() ? waiting_[i + 1].begin : file_.size();
-      waiting_[i].length = end - waiting_[i].begin;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::size_t end = i + 1 < rows.size() ? rows[i + 1].begin : file_.size();
+      rows[i].length = end - rows[i].begin;
     }
-    std::sort(waiting_.begin(), waiting_.end(), by_id);
+    std::sort(rows.begin(), rows.end(), by_id);
     char* out = file_.begin() + begin;
-    for (const Waiting& row : waiting_) {
+    for (const Waiting& row : rows) {
       out = std::copy_n(text.data() + (row.begin - begin), row.length, out);
     }
   }
+  rows.clear();
 }
 
 RequestKvRows::RequestKvRows(const std::filesystem::path& folder)

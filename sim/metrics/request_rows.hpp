@@ -31,8 +31,11 @@ class RequestRows {
   void sort_waiting();
 
   RowWriter file_;
-  SimTime ended_;  // the rows that wait
-  std::vector<Waiting> waiting_;
+  // The rows that wait, all but the last one in a list, that of most instants is empty; and when
+  // their requests ended, at first an instant before all others.
+  std::vector<Waiting> before_last_;
+  Waiting last_;
+  SimTime ended_ = SimTime::at(Duration::picoseconds(-1));
   digits::RecentSeconds recent_;
 };
 

@@ -6,31 +6,6 @@
 namespace tessera {
 namespace {
 
-void check_instants(const RequestRecord& record) {
-  const SimTime arrival = record.request.arrival;
-  const SimTime scheduled = record.scheduled.value_or(arrival);
-  const SimTime first_token = record.first_token.value_or(scheduled);
-  TESSERA_INVARIANT(arrival <= scheduled && scheduled <= first_token && first_token <= record.ended,
-                    "arrival <= scheduled <= first token <= finished");
-  TESSERA_INVARIANT(record.scheduled || !record.first_token,
-                    "a token comes from a scheduled request");
-  TESSERA_INVARIANT(record.status != RequestStatus::rejected || !record.scheduled,
-                    "a rejected request never ran");
-  TESSERA_INVARIANT(
-      record.status == RequestStatus::rejected || record.phases.total() == record.ended - arrival,
-      "where a request's time went sums to its time");
-}
-
-void check_amounts(const RequestRecord& record) {
-  TESSERA_INVARIANT(record.kv_peak_written <= record.kv_peak_reserved, "written <= reserved");
-  TESSERA_INVARIANT(record.kv_wasted_byte_picoseconds >= 0, "waste is not negative");
-  TESSERA_INVARIANT(record.output <= record.request.output, "no request outgrows its output");
-  TESSERA_INVARIANT(record.first_token.has_value() == (record.output > Tokens{0}),
-                    "a request has a first token exactly if it has tokens");
-  TESSERA_INVARIANT(record.status != RequestStatus::finished || record.output > Tokens{0},
-                    "a finished request has tokens");
-}
-
 bool keeps(const std::optional<Duration>& limit, const std::optional<Duration>& value) {
   return !limit || !value || *value <= *limit;
 }
@@ -43,22 +18,6 @@ bool keeps(const LatencyLimit& limit, Distribution& values) {
 
 }  // namespace
 
-RequestLatencies RequestTotals::add(const RequestRecord& record) {
-  check_instants(record);
-  check_amounts(record);
-  const RequestLatencies latencies(record);
-  if (record.num_preemptions > 0) {
-    counts_.preemptions += record.num_preemptions;
-    ++counts_.preempted;
-  }
-  if (record.status == RequestStatus::finished) {
-    add_finished(record, latencies);
-  } else {
-    count_other(record);
-  }
-  return latencies;
-}
-
 void RequestTotals::count_other(const RequestRecord& record) {
   counts_.rejected += record.status == RequestStatus::rejected ? 1 : 0;
   counts_.prompt_too_long += record.reason == EndReason::prompt_too_long ? 1 : 0;
@@ -66,30 +25,6 @@ void RequestTotals::count_other(const RequestRecord& record) {
   counts_.cancelled += record.status == RequestStatus::cancelled ? 1 : 0;
   counts_.timed_out += record.status == RequestStatus::timed_out ? 1 : 0;
   counts_.unfinished += record.status == RequestStatus::unfinished ? 1 : 0;
-}
-
-inline void RequestTotals::add_finished(const RequestRecord& record,
-                                        const RequestLatencies& latencies) {
-  ++counts_.finished;
-  if (record.reason == EndReason::length) {
-    ++counts_.cut;
-  }
-  if (slo_ && keeps_limits(latencies)) {
-    ++counts_.within_slo;
-  }
-  counts_.prompt_tokens += record.request.prompt.count();
-  counts_.output_tokens += record.output.count() * record.request.num_sequences;
-  counts_.cached_tokens += record.cached.count();
-  ttft.add(*latencies.ttft);
-  if (latencies.tpot) {
-    tpot.add(*latencies.tpot);
-  }
-  e2el.add(*latencies.e2el);
-  normalized.add(divide_nearest(*latencies.e2el, record.output.count()));
-  queue.add(*record.scheduled - record.request.arrival);
-  for (std::size_t i = 0; i < phase_columns.size(); ++i) {
-    phases_[i] += record.phases.*phase_columns[i].part;
-  }
 }
 
 std::optional<Duration> RequestTotals::mean_phase(std::size_t column) const {

@@ -1,12 +1,12 @@
 // Users who send, wait for the answer, think, and send again: at most one request of each is in the
 // node. Thinking takes exponential time. Users who come back at one instant keep their order.
-#include <boost/random/exponential_distribution.hpp>
 #include <limits>
 #include <queue>
 #include <vector>
 
 #include "sim/workload/gaps.hpp"
 #include "sim/workload/sources.hpp"
+#include "sim/workload/ziggurat.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -74,8 +74,7 @@ class ClosedLoop final : public RequestSource {
     if (mean_think_seconds_ == 0.0) {
       return Duration{};
     }
-    return quantum_.round(mean_think_seconds_ *
-                          boost::random::exponential_distribution<double>()(stream_));
+    return quantum_.round(mean_think_seconds_ * draw_exponential(stream_));
   }
 
   void come_back(std::int64_t user, SimTime at) {

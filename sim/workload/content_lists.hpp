@@ -51,7 +51,7 @@ class ContentLists {
 
   // In words: of all lists, and what there shall be room for.
   [[nodiscard]] std::size_t size() const { return size_; }
-  void reserve(std::size_t capacity) {
+  [[gnu::noinline]] void reserve(std::size_t capacity) {
     if (capacity > capacity_) {
       auto words = std::make_unique_for_overwrite<std::uint64_t[]>(capacity);
       std::copy_n(words_.get(), size_, words.get());

@@ -35,11 +35,11 @@ namespace in_words {
   return digits;
 }
 
-// Turns `block_numbers` words of digits, the last of which stands highest and in front of the first
-// of which stand zeros, to their numbers.
+// Turns `block_numbers` words of eight digits, bytes of 0 to 9 of which the last stands highest, to
+// their numbers.
 inline void turn_to_numbers(std::uint64_t* words) {
   for (std::size_t i = 0; i < block_numbers; ++i) {
-    words[i] = joined_digits(words[i] & 0x0F0F0F0F0F0F0F0F);
+    words[i] = joined_digits(words[i]);
   }
 }
 
@@ -63,7 +63,6 @@ inline void turn_to_numbers(std::uint64_t* words) {
 [[nodiscard]] inline __m128i fours_of(const std::uint64_t* words) {
   __m128i digits;
   std::memcpy(&digits, words, sizeof digits);
-  digits = _mm_and_si128(digits, _mm_set1_epi8(0x0F));
   const __m128i pairs = _mm_srli_epi16(_mm_mullo_epi16(digits, _mm_set1_epi16(10 * 256 + 1)), 8);
   return _mm_madd_epi16(pairs, _mm_set1_epi32(100 + (1 << 16)));
 }

@@ -34,7 +34,7 @@ Duration GapQuantum::round_long(double seconds) const {
 }
 
 PoissonGaps::PoissonGaps(const PoissonArrivals& spec)
-    : law_(spec.rate.value()), quantum_(mean_gap(spec.rate)) {}
+    : rate_(spec.rate.value()), quantum_(mean_gap(spec.rate)) {}
 
 GammaGaps::GammaGaps(const GammaArrivals& spec)
     : law_(1.0 / (spec.cv * spec.cv), spec.cv * spec.cv / spec.rate.value()),

@@ -5,12 +5,12 @@
 // millionth of the mean), so that the last bits of a mathematical library do not reach the results.
 #pragma once
 
-#include <boost/random/exponential_distribution.hpp>
 #include <boost/random/gamma_distribution.hpp>
 #include <boost/random/weibull_distribution.hpp>
 #include <cmath>
 #include <cstdint>
 
+#include "sim/workload/ziggurat.hpp"
 #include "tessera/core/random.hpp"
 #include "tessera/core/time.hpp"
 #include "tessera/workload/workload_specs.hpp"
@@ -44,10 +44,12 @@ class GapQuantum {
 class PoissonGaps {
  public:
   explicit PoissonGaps(const PoissonArrivals& spec);
-  Duration operator()(RandomStream& stream) { return quantum_.round(law_(stream)); }
+  Duration operator()(RandomStream& stream) {
+    return quantum_.round(draw_exponential(stream) / rate_);
+  }
 
  private:
-  boost::random::exponential_distribution<double> law_;
+  double rate_;
   GapQuantum quantum_;
 };
 

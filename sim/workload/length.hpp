@@ -2,13 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/random/normal_distribution.hpp>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "sim/workload/ziggurat.hpp"
 #include "sim/workload/zipf.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/core/random.hpp"
@@ -23,7 +23,7 @@ class Length {
   Length(const LengthSpec& spec, const std::string& name, const std::string& directory);
 
   // A draw, clamped; counts in `clamped` where that changed it.
-  [[nodiscard, gnu::always_inline]] Tokens draw(RandomStream& stream, std::int64_t& clamped) const {
+  [[nodiscard]] Tokens draw(RandomStream& stream, std::int64_t& clamped) const {
     const auto* const lognormal = std::get_if<Lognormal>(&law_);
     return clamp(lognormal != nullptr ? lognormal->draw(stream) : draw_other(stream), clamped);
   }
@@ -51,9 +51,8 @@ class Length {
     double median;
     double sigma;
 
-    [[nodiscard, gnu::always_inline]] std::int64_t draw(RandomStream& stream) const {
-      const double normal = boost::random::normal_distribution<double>()(stream);
-      return rounded(median * std::exp(sigma * normal));
+    [[nodiscard]] std::int64_t draw(RandomStream& stream) const {
+      return rounded(median * std::exp(sigma * draw_normal(stream)));
     }
   };
   struct Empirical {

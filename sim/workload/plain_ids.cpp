@@ -2,6 +2,7 @@
 // turned to numbers four at a time. Whether the text is plain is asked once for 64 characters.
 #include "sim/workload/plain_ids.hpp"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -11,6 +12,16 @@ namespace tessera {
 namespace {
 
 static_assert(readable_behind >= block_characters + sizeof(std::uint64_t));
+
+// By an id's length: what makes digits of the eight characters that end with it. In a plain list no
+// id is longer than eight; what is made of others does not matter.
+constexpr std::array<std::uint64_t, block_characters> digits_of_id = [] {
+  std::array<std::uint64_t, block_characters> masks{};
+  for (std::size_t length = 1; length <= 8; ++length) {
+    masks[length] = std::uint64_t{0x0F0F0F0F0F0F0F0F} << (8 * (8 - length));
+  }
+  return masks;
+}();
 
 // Walks over a list with `gap` characters between its ids.
 template <std::size_t gap>
@@ -41,8 +52,8 @@ class PlainList {
       const auto end = static_cast<std::size_t>(std::countr_zero(ends));
       ends &= ends - 1;
       std::uint64_t eight = 0;
-      std::memcpy(&eight, at_ + start, sizeof eight);
-      *id++ = eight << ((8 * (start - end)) & 63);  // the last digit comes to stand highest
+      std::memcpy(&eight, at_ + end - sizeof eight, sizeof eight);
+      *id++ = eight & digits_of_id[end - start];
       if (std::memcmp(at_ + end, ", ", gap) != 0) {
         lists_.extend_to(id);
         end_ = at_ + end + 1;

@@ -7,8 +7,9 @@
 
 namespace tessera {
 
-// Takes such a list, of one id or more, from behind its '[' to behind its ']', as the open list.
-// False, with `text` where it was and the open list in no defined state, for one that is not plain.
+// Takes such a list, of one id or more, from behind its '[' to behind its ']', as the open list. In
+// front of it stand eight characters that may be looked at. False, with `text` where it was and the
+// open list in no defined state, for one that is not plain.
 [[nodiscard]] bool take_plain_ids(PlainText& text, ContentLists& lists);
 
 }  // namespace tessera

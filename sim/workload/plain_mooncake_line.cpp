@@ -64,7 +64,7 @@ bool take_published(PlainText& text, TraceRow& row, ContentLists& lists) {
   return text.take("{\"timestamp\": ") && text.take_time<9>(row.arrival) &&
          text.take(", \"input_length\": ") && text.take_tokens(row.prompt) &&
          text.take(", \"output_length\": ") && text.take_tokens(row.output) &&
-         text.take(", \"hash_ids\": ") && take_ids(text, lists) && text.take('}');
+         text.take(", \"hash_ids\": [") && take_plain_ids(text, lists) && text.take('}');
 }
 
 bool take_members(PlainText& text, TraceRow& row, ContentLists& lists) {

@@ -1,8 +1,7 @@
 #include "sim/workload/request_attributes.hpp"
 
-#include <boost/random/exponential_distribution.hpp>
-
 #include "sim/workload/uniform.hpp"
+#include "sim/workload/ziggurat.hpp"
 
 namespace tessera {
 
@@ -52,7 +51,7 @@ void RequestAttributes::apply_patience(Request& request) {
   }
   if (spec_.cancellations && draw_unit(cancellations_) < spec_.cancellations->fraction) {
     const Duration mean = spec_.cancellations->mean_after;
-    const double drawn = boost::random::exponential_distribution<double>()(cancellations_);
+    const double drawn = draw_exponential(cancellations_);
     give_up(request, GapQuantum(mean).round(mean.to_seconds() * drawn), GivesUp::cancels);
   }
 }

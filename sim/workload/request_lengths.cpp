@@ -41,9 +41,10 @@ RequestLengths::RequestLengths(const WorkloadSpec& spec, std::uint64_t seed,
     joint_rows_ = prompt_->num_rows();
     TESSERA_INVARIANT(joint_rows_ == output_->num_rows(), "columns of one file are equally long");
   }
+  draws_two_ = prompt_ && output_ && joint_rows_ == 0 && !max_output_ && !max_total_;
 }
 
-void RequestLengths::apply(Request& request, SourceCounts& counts) {
+void RequestLengths::apply_any(Request& request, SourceCounts& counts) {
   if (joint_rows_ > 0) {
     const std::int64_t row = draw_between(row_stream_, 0, joint_rows_ - 1);
     request.prompt = prompt_->in_row(row, counts.clamped_prompts);

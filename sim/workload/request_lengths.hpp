@@ -18,9 +18,19 @@ class RequestLengths {
   // Whether prompts are drawn, whatever was recorded.
   [[nodiscard]] bool draws_prompts() const { return prompt_.has_value(); }
   // Replaces the recorded lengths in `request` by draws, and shortens its output to the total.
-  void apply(Request& request, SourceCounts& counts);
+  void apply(Request& request, SourceCounts& counts) {
+    if (draws_two_) {
+      request.prompt = prompt_->draw(prompt_stream_, counts.clamped_prompts);
+      request.output = output_->draw(output_stream_, counts.clamped_outputs);
+    } else {
+      apply_any(request, counts);
+    }
+  }
 
  private:
+  void apply_any(Request& request, SourceCounts& counts);
+
+  bool draws_two_ = false;  // a prompt and an output, each by itself, and nothing else
   std::optional<Length> prompt_;
   std::optional<Length> output_;
   std::optional<Length> max_output_;

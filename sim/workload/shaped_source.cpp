@@ -4,7 +4,6 @@
 // A turn's prompt is all that was said before it, question and answer, and the new question. The
 // number of turns is geometric, thinking takes exponential time. A conversation ends early where
 // the next turn would pass max_total_tokens.
-#include <boost/random/exponential_distribution.hpp>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -14,6 +13,7 @@
 #include "sim/workload/request_attributes.hpp"
 #include "sim/workload/sources.hpp"
 #include "sim/workload/uniform.hpp"
+#include "sim/workload/ziggurat.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -145,7 +145,7 @@ class ShapedSource final : public RequestSource {
     if (mean == Duration{}) {
       return Duration{};
     }
-    const double drawn = boost::random::exponential_distribution<double>()(think_stream_);
+    const double drawn = draw_exponential(think_stream_);
     return GapQuantum(mean).round(mean.to_seconds() * drawn);
   }
 

@@ -41,8 +41,9 @@ TEST(DigitBlock, TurnsDigitsToNumbers) {
       while (digits.size() < length) {
         digits += static_cast<char>(round % 100 == 0 ? '9' : draw_between(random, '0', '9'));
       }
-      std::memcpy(&words[i], digits.data(), length);
-      words[i] <<= 8 * (8 - length);
+      for (const char digit : digits) {
+        words[i] = words[i] >> 8 | static_cast<std::uint64_t>(digit - '0') << 56;
+      }
       numbers[i] = std::stoull(digits);
     }
     std::array<std::uint64_t, block_numbers> same = words;

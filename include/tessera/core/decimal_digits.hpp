@@ -62,23 +62,24 @@ inline char* write_short(char* out, std::uint64_t below_1000) {
 
 // value / 1000^num_groups.
 template <int num_groups>
-class Scaled {
- public:
+struct Scaled {
   static constexpr std::uint64_t unit = 1000 * Scaled<num_groups - 1>::unit;
   // The values for which it is exact.
   static constexpr std::uint64_t limit = std::uint64_t{1} << 63;
 
   // Precondition: value < limit.
-  explicit Scaled(std::uint64_t value) : product_(static_cast<UInt128>(value) * multiplier) {}
-
-  [[nodiscard]] std::uint64_t whole() const {
-    return static_cast<std::uint64_t>(product_ >> 64) >> (shift - 64);
+  explicit Scaled(std::uint64_t value) {
+    const UInt128 product = static_cast<UInt128>(value) * multiplier;
+    whole = static_cast<std::uint64_t>(product >> 64) >> (shift - 64);
+    fraction = static_cast<std::uint64_t>(product >> (shift - 64)) + 1;
+    // Now: left for later, both halves of the product would have to be kept for it.
+    asm("" : "+r"(fraction));
   }
+
+  std::uint64_t whole;
   // What is behind the point, as a share of 2^64. It lies above its value, but by less than 1 in
   // the last digit, as is checked below.
-  [[nodiscard]] std::uint64_t fraction() const {
-    return static_cast<std::uint64_t>(product_ >> (shift - 64)) + 1;
-  }
+  std::uint64_t fraction;
 
  private:
   // 2^shift / unit, rounded up: as many bits as there is room for.
@@ -87,12 +88,9 @@ class Scaled {
       static_cast<std::uint64_t>(((UInt128{1} << shift) + unit - 1) / unit);
   static constexpr UInt128 too_much = UInt128{multiplier} * unit - (UInt128{1} << shift);
   static_assert(too_much * limit + (UInt128{unit} << (shift - 64)) < UInt128{1} << shift);
-
-  UInt128 product_;
 };
 template <>
-class Scaled<0> {
- public:
+struct Scaled<0> {
   static constexpr std::uint64_t unit = 1;
 };
 
@@ -117,24 +115,21 @@ inline char* write_six(char* out, std::uint64_t value) {
 }
 
 // Seven to nine.
-inline char* write_nine(char* out, std::uint64_t value) {
+[[gnu::always_inline]] inline char* write_nine(char* out, std::uint64_t value) {
   const Scaled<2> scaled(value);
-  std::uint64_t fraction = scaled.fraction();
-  out = write_full(write_short(out, scaled.whole()), next_group(fraction));
+  std::uint64_t fraction = scaled.fraction;
+  out = write_full(write_short(out, scaled.whole), next_group(fraction));
   return write_full(out, next_group(fraction));
 }
 
-// Ten and more.
+// Seven and more.
 [[nodiscard]] char* write_long(char* out, std::uint64_t value);
 
 inline char* write_whole(char* out, std::uint64_t value) {
   if (value < 1'000) {
     return write_short(out, value);
   }
-  if (value < 1'000'000) {
-    return write_six(out, value);
-  }
-  return value < 1'000'000'000 ? write_nine(out, value) : write_long(out, value);
+  return value < 1'000'000 ? write_six(out, value) : write_long(out, value);
 }
 
 // Takes back the zeros that end the text, and a point before them.
@@ -148,16 +143,19 @@ inline char* write_fraction(char* out, std::uint64_t fraction) {
     out = write_full(out, next_group(fraction));
   }
   const std::uint64_t last = next_group(fraction);
-  return last == 0 ? drop_zeros(out) : write_last(out, last);
+  if (last == 0 && out[-1] == '0') [[unlikely]] {
+    return drop_zeros(out);
+  }
+  return write_last(out, last);
 }
 
 // value / 1000^num_groups as decimal text. Precondition: value < Scaled<num_groups>::limit.
 template <int num_groups>
 inline char* write_scaled(char* out, std::uint64_t value) {
   const Scaled<num_groups> scaled(value);
-  out = write_whole(out, scaled.whole());
+  out = write_whole(out, scaled.whole);
   *out = '.';
-  return write_fraction<num_groups>(out + 1, scaled.fraction());
+  return write_fraction<num_groups>(out + 1, scaled.fraction);
 }
 
 // Seconds, where rows that follow each other are close in time: the texts of whole seconds that
@@ -167,12 +165,12 @@ class RecentSeconds {
   // As write_scaled<4>().
   char* write(char* out, std::uint64_t picoseconds) {
     const Scaled<4> scaled(picoseconds);
-    Text& text = texts_[scaled.whole() % texts_.size()];
-    if (text.whole != scaled.whole()) [[unlikely]] {
-      text = Text(scaled.whole());
+    Text& text = texts_[scaled.whole % texts_.size()];
+    if (text.whole != scaled.whole) [[unlikely]] {
+      text = Text(scaled.whole);
     }
     std::memcpy(out, text.letters.data(), text.letters.size());
-    return write_fraction<4>(out + text.length, scaled.fraction());
+    return write_fraction<4>(out + text.length, scaled.fraction);
   }
 
  private:
