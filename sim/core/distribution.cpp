@@ -148,7 +148,7 @@ void Distribution::add_by_bucket(const DurationSeries& series, std::int64_t n, s
     std::int64_t here = n;
     if (growth > 0) {
       const std::int64_t to_next = end_of_narrow(bucket) - value;
-      here = std::min(n, to_next <= growth ? 1 : (to_next + growth - 1) / growth);
+      here = to_next <= growth ? 1 : std::min(n, divided_up(to_next, growth));
     }
     buckets_[bucket] += here * times;
     value += here * growth;

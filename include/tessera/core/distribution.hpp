@@ -113,6 +113,11 @@ class Distribution {
     const std::uint64_t bits = (bucket + 1 + bits_below) << (53 - kept_bits);
     return static_cast<std::int64_t>(std::bit_cast<double>(bits));
   }
+  // Rounded upwards. Preconditions: whole >= 0, part > 0.
+  static std::int64_t divided_up(std::int64_t whole, std::int64_t part) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(whole + part - 1) /
+                                     static_cast<std::uint64_t>(part));
+  }
   static std::size_t wide_bucket_of(Int128 value);
   static Int128 middle_of(std::size_t bucket);
   [[nodiscard]] Int128 least() const { return min_ <= max_ ? Int128{min_} : wide_min_; }
