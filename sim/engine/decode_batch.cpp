@@ -73,12 +73,14 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now, KvHeld& held) const 
   const Ticks after_taken = static_cast<Ticks>(taken) * now - (residue.clock - sequence.take_clock);
   const Int128 entries = Int128{sequence.entries - 1} * time - until_written;
   const Int128 blocks = Int128{blocks_before} * time + after_taken;
+  const Int128 room = Int128{blocks_before * block_size_} * time +
+                      Int128{after_taken} * static_cast<std::uint64_t>(block_size_);
   held.entries += entries;
   held.blocks += blocks;
-  sequence.wasted += blocks * block_size_ - entries;
+  sequence.wasted += room - entries;
   if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
     const Ticks begin = taken > 0 ? residue.last : since;
-    held.never += Int128{never} * static_cast<std::int64_t>(now - begin);
+    held.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
   }
   sequence.since = now;
   sequence.since_iteration = iteration_;

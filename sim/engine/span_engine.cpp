@@ -47,7 +47,8 @@ class SpanEngine final : public ServingEngine {
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
   SimTime schedule(SimTime now, SimTime horizon) override;
   void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
-  SimTime run(RequestSource& source) override { return run_alone(*this, source); }
+  // One function, as it is all that a run of one engine does.
+  [[gnu::flatten]] SimTime run(RequestSource& source) override { return run_alone(*this, source); }
   void finish() override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
@@ -136,6 +137,7 @@ class SpanEngine final : public ServingEngine {
   std::int64_t block_size_;
   std::int64_t threshold_;
   std::int64_t watermark_;
+  std::int64_t longest_step_;  // picoseconds
 
   // Sequences.
   std::vector<SpanSequence> sequences_;
@@ -187,8 +189,8 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
-      decodes_(sequences_, block_size_,
-               static_cast<std::int64_t>(longest_step(scenario, plan).picoseconds())),
+      longest_step_(static_cast<std::int64_t>(longest_step(scenario, plan).picoseconds())),
+      decodes_(sequences_, block_size_, longest_step_),
       free_(pool_.usable.count()),
       least_free_(free_) {
   sums_.engine = id;
@@ -439,6 +441,8 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
     span.steps = durations.terms_to_last(horizon - now, span.steps);
     span.picoseconds = durations.sum_of_few(span.steps);
   }
+  TESSERA_INVARIANT(durations.term(span.steps) <= longest_step_,
+                    "steps are as long as was foreseen");
   if (report_) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
@@ -455,6 +459,7 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
 SpanEngine::SpanLength SpanEngine::launch_mixed(SimTime now) {
   const StepShape shape = shape_with_chunks();
   const SpanPricer::Mixed price = pricer_.mixed(shape);
+  TESSERA_INVARIANT(price.total <= longest_step_, "steps are as long as was foreseen");
   if (report_) {
     mixed_ = price;
     begin_report(now, shape);

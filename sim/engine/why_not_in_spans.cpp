@@ -17,7 +17,10 @@ Duration longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_tokens = *policy.token_budget;
   shape.prefill_sequences = sequences;
   shape.decode_context = shape.prefill_context = Tokens{capacity};
-  shape.prefill_pairs = capacity * std::min(policy.token_budget->count(), capacity);
+  // A token is paired with those of its own sequence.
+  const std::int64_t budget = policy.token_budget->count();
+  shape.prefill_pairs = budget * std::min(capacity, scenario.max_model_len().count());
+  shape.prefill_squares = budget * budget;
   const auto cost = make_cost_model(scenario);
   return cost->step(shape).total();
 }
