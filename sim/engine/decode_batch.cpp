@@ -6,23 +6,9 @@
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
-namespace {
-
-// So many that their number times their time is less than 2^63 picoseconds.
-std::int64_t steps_within_64_bits(std::int64_t longest_step) {
-  constexpr double limit = 9.2e18;
-  const double steps =
-      std::sqrt(limit / static_cast<double>(std::max<std::int64_t>(longest_step, 1)));
-  return static_cast<std::int64_t>(std::min(steps, 1e9));
-}
-
-}  // namespace
-
-DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size,
-                         std::int64_t longest_step)
+DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size)
     : all_(all),
       block_size_(block_size),
-      most_steps_(steps_within_64_bits(longest_step)),
       occupied_(static_cast<std::size_t>(block_size + 63) / 64, 0),
       residues_(static_cast<std::size_t>(block_size)) {}
 
@@ -86,6 +72,11 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now, KvHeld& held) const 
   sequence.since_iteration = iteration_;
   sequence.clock = clock_;
   sequence.take_clock = residue.clock;
+}
+
+std::int64_t DecodeBatch::most_slow_steps(std::int64_t longest) {
+  constexpr double limit = 9e18;  // less than 2^63
+  return static_cast<std::int64_t>(std::sqrt(limit / static_cast<double>(longest)));
 }
 
 void DecodeBatch::count_take(std::uint32_t residue) {

@@ -28,18 +28,35 @@ struct KvHeld {
 
 class DecodeBatch {
  public:
-  // All sequences are among `all`. No step takes longer than so many picoseconds.
-  DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size, std::int64_t longest_step);
+  // All sequences are among `all`.
+  DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size);
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
   // and tokens are its own again, and it is settled.
   void join(std::uint32_t slot, Ticks now);
   void leave(std::uint32_t slot, Ticks now, KvHeld& held);
-  // Adds what it has held since it was last settled or has joined. Before it decodes for more than
-  // most_steps() without it, each must be.
+  // Adds what it has held since it was last settled or has joined.
   void settle(SpanSequence& sequence, Ticks now, KvHeld& held) const;
-  [[nodiscard]] std::int64_t most_steps() const { return most_steps_; }
+  // Everybody has been settled.
+  void note_settled(Ticks now) {
+    settled_at_ = now;
+    settled_iteration_ = iteration_;
+  }
+  // Whether sums over the time of a sequence still fit after so many steps of so many picoseconds.
+  // If not, everybody must be settled before, and steps be as few as most_steps() allows for.
+  [[nodiscard]] bool sums_fit(std::int64_t steps, std::int64_t picoseconds, Ticks now) const {
+    const auto all_steps = static_cast<std::uint64_t>(iteration_ - settled_iteration_ + steps);
+    const Ticks time = now - settled_at_ + static_cast<Ticks>(picoseconds);
+    std::uint64_t product = 0;
+    return !__builtin_mul_overflow(all_steps, time, &product);
+  }
+  // The most steps, none of which takes longer, whose number times their time fits.
+  [[nodiscard]] static std::int64_t most_steps(std::int64_t longest) {
+    constexpr std::int64_t usual = std::int64_t{1} << 39;
+    static_assert(DurationSeries::few <= std::int64_t{1} << 12, "few times few times usual fits");
+    return longest < usual ? DurationSeries::few : most_slow_steps(longest);
+  }
   // There are so many sequences now.
   void reserve(std::size_t sequences) { ends_.reserve(sequences); }
 
@@ -126,13 +143,13 @@ class DecodeBatch {
   }
   std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, Ticks now);
   [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
+  static std::int64_t most_slow_steps(std::int64_t longest);
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
 
   std::vector<SpanSequence>& all_;
   std::int64_t block_size_;
-  std::int64_t most_steps_;
   EventRing ends_;
 
   std::int64_t size_ = 0;
@@ -142,7 +159,9 @@ class DecodeBatch {
   // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;
   std::size_t residue_ = 0;  // of it
-  Ticks clock_ = 0;          // Σ of the times of all iterations
+  std::int64_t settled_iteration_ = 0;
+  Ticks settled_at_ = 0;
+  Ticks clock_ = 0;  // Σ of the times of all iterations
   std::vector<Residue> residues_;
 };
 

@@ -84,7 +84,7 @@ class SpanEngine final : public ServingEngine {
   void end_chunks(SimTime now);
   void end_prefill(Slot slot, SimTime now);
   void settle_chunk(SpanSequence& sequence, SimTime now);
-  void settle_decodes(SimTime now);
+  void make_room_for_sums(std::int64_t steps, std::int64_t picoseconds, SimTime now);
   void leave_decodes(Slot slot, SimTime now);
   void give_back(SpanSequence& sequence);
   void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
@@ -137,7 +137,6 @@ class SpanEngine final : public ServingEngine {
   std::int64_t block_size_;
   std::int64_t threshold_;
   std::int64_t watermark_;
-  std::int64_t longest_step_;  // picoseconds
 
   // Sequences.
   std::vector<SpanSequence> sequences_;
@@ -152,8 +151,7 @@ class SpanEngine final : public ServingEngine {
   std::vector<Slot> passed_over_;
   PhaseClocks phases_;
 
-  std::int64_t settle_at_ = 0;  // the iteration at which decodes are settled
-  std::int64_t free_ = 0;       // blocks
+  std::int64_t free_ = 0;  // blocks
 
   // The step that is decided.
   std::int64_t budget_ = 0;
@@ -189,8 +187,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       block_size_(std::get<PagedKvSpec>(scenario.engine.kv_cache).block_size.count()),
       threshold_(policy_.long_prefill_token_threshold.count()),
       watermark_(pool_.watermark.count()),
-      longest_step_(static_cast<std::int64_t>(longest_step(scenario, plan).picoseconds())),
-      decodes_(sequences_, block_size_, longest_step_),
+      decodes_(sequences_, block_size_),
       free_(pool_.usable.count()),
       least_free_(free_) {
   sums_.engine = id;
@@ -255,9 +252,6 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
       report_idle(now);
     }
     return SimTime::max();
-  }
-  if (decodes_.iteration() >= settle_at_) {
-    settle_decodes(now);
   }
   num_preempted_ = 0;
   memory_blocks_ = false;
@@ -431,18 +425,15 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
   const bool repeats = num_preempted_ == 0 && !queue_turns_;
   SpanLength span;
   if (repeats) {
-    span.steps = std::min(decodes_.steps_to_next_end(), settle_at_ - decodes_.iteration());
-  }
-  if (span.steps > 1) {
-    span.steps = decodes_.steps_with_blocks(span.steps, spare_blocks());
+    span.steps = decodes_.steps_with_blocks(decodes_.steps_to_next_end(), spare_blocks());
+    span.steps = std::min(span.steps, DecodeBatch::most_steps(durations.term(span.steps)));
   }
   span.picoseconds = durations.sum_of_few(span.steps);
   if (span.steps > 1 && span.picoseconds > (horizon - now).picoseconds()) {
     span.steps = durations.terms_to_last(horizon - now, span.steps);
     span.picoseconds = durations.sum_of_few(span.steps);
   }
-  TESSERA_INVARIANT(durations.term(span.steps) <= longest_step_,
-                    "steps are as long as was foreseen");
+  make_room_for_sums(span.steps, span.picoseconds, now);
   if (report_) {
     begin_report(now, shape_of_decodes());
     report_->set_price(pricer_, price, durations);
@@ -459,12 +450,12 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
 SpanEngine::SpanLength SpanEngine::launch_mixed(SimTime now) {
   const StepShape shape = shape_with_chunks();
   const SpanPricer::Mixed price = pricer_.mixed(shape);
-  TESSERA_INVARIANT(price.total <= longest_step_, "steps are as long as was foreseen");
   if (report_) {
     mixed_ = price;
     begin_report(now, shape);
     report_->set_price(pricer_, mixed_);
   }
+  make_room_for_sums(1, price.total, now);
   decodes_.step(ticks_of(now));
   if (gaps_ != nullptr && decodes_.size() > 0) {
     gaps_->add(Duration::picoseconds(price.total), decodes_.size());
@@ -602,14 +593,17 @@ void SpanEngine::settle_chunk(SpanSequence& sequence, SimTime now) {
   sequence.since = ticks_of(now);
 }
 
-// Before sums over its time need more than 64 bits.
-void SpanEngine::settle_decodes(SimTime now) {
+// Settles all decodes where sums over so many more steps would need more than 64 bits.
+void SpanEngine::make_room_for_sums(std::int64_t steps, std::int64_t picoseconds, SimTime now) {
+  if (decodes_.sums_fit(steps, picoseconds, ticks_of(now))) {
+    return;
+  }
   for (Slot slot = running_.last(); slot != nobody; slot = sequences_[slot].before) {
     if (sequences_[slot].state == State::decoding) {
       decodes_.settle(sequences_[slot], ticks_of(now), held_);
     }
   }
-  settle_at_ = decodes_.iteration() + decodes_.most_steps();
+  decodes_.note_settled(ticks_of(now));
 }
 
 void SpanEngine::leave_decodes(Slot slot, SimTime now) {

@@ -12,9 +12,6 @@ namespace tessera {
 // Why this engine cannot serve the scenario, in a few words; empty where it can.
 [[nodiscard]] std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan);
 
-// A bound on the time of any step.
-[[nodiscard]] Duration longest_step(const Scenario& scenario, const MemoryPlan& plan);
-
 // Precondition: why_not_in_spans() is empty, and the recorder takes spans.
 [[nodiscard]] std::unique_ptr<ServingEngine> make_span_engine(EngineId id, const Scenario& scenario,
                                                               const MemoryPlan& plan,

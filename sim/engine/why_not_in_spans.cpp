@@ -8,7 +8,10 @@
 
 namespace tessera {
 
-Duration longest_step(const Scenario& scenario, const MemoryPlan& plan) {
+namespace {
+
+// A bound on the time of any step, in picoseconds.
+Int128 longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   const PolicyTraits policy = traits_of(scenario.engine.policy);
   const std::int64_t sequences = std::min(policy.max_num_seqs, policy.token_budget->count());
   const std::int64_t capacity = make_kv_cache(scenario, plan)->capacity().count();
@@ -22,8 +25,10 @@ Duration longest_step(const Scenario& scenario, const MemoryPlan& plan) {
   shape.prefill_pairs = budget * std::min(capacity, scenario.max_model_len().count());
   shape.prefill_squares = budget * budget;
   const auto cost = make_cost_model(scenario);
-  return cost->step(shape).total();
+  return cost->step(shape).total().picoseconds();
 }
+
+}  // namespace
 
 std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   const auto* policy = std::get_if<VllmV1Spec>(&scenario.engine.policy);
@@ -38,8 +43,7 @@ std::string why_not_in_spans(const Scenario& scenario, const MemoryPlan& plan) {
   if (!cost->per_context_token()) {
     return "this cost model has no constant price for a token of context";
   }
-  const Int128 longest = longest_step(scenario, plan).picoseconds();
-  if (longest >= DurationSeries::longest_term) {
+  if (longest_step(scenario, plan) >= DurationSeries::longest_term) {
     return "a step could last for many minutes";
   }
   return {};

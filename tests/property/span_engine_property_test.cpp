@@ -174,6 +174,7 @@ TEST(SpanEngine, SettlesSequencesThatRunForWeeks) {
     Scenario scenario = random_span_scenario(seed);
     scenario.engine.max_model_len = Tokens{8'000};
     scenario.engine.parallel = {};
+    scenario.engine.policy = VllmV1Spec{.max_num_seqs = 3};
     PagedKvSpec paged;
     paged.num_blocks = Blocks{seed % 2 == 0 ? 520 : 4'000};
     scenario.engine.kv_cache = paged;
