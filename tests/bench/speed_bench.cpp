@@ -47,6 +47,56 @@ void measure(benchmark::State& state, Scenario scenario, Advance advance, std::i
       benchmark::Counter(static_cast<double>(iterations), benchmark::Counter::kIsRate);
 }
 
+// Hands out what was drawn before.
+class Drawn final : public RequestSource {
+ public:
+  explicit Drawn(const std::vector<Request>& requests) : requests_(requests) {}
+  [[nodiscard]] SimTime next_arrival() const override {
+    return next_ < requests_.size() ? requests_[next_].arrival : SimTime::max();
+  }
+  Request pop() override { return requests_[next_++]; }
+  void on_end(const Request& /*request*/, SimTime /*now*/) override {}
+  [[nodiscard]] SourceCounts counts() const override {
+    return {.requests = static_cast<std::int64_t>(next_)};
+  }
+
+ private:
+  const std::vector<Request>& requests_;
+  std::size_t next_ = 0;
+};
+
+std::vector<Request> drawn(const Scenario& scenario) {
+  Diagnostics notes;
+  const auto source = make_request_source(scenario.workload, scenario.seed, "", notes);
+  std::vector<Request> requests;
+  while (source->next_arrival() < SimTime::max()) {
+    requests.push_back(source->pop());
+  }
+  return requests;
+}
+
+// Wants to know no more than how many steps there were.
+class StepCount final : public Recorder {
+ public:
+  [[nodiscard]] bool takes_spans() const override { return true; }
+  void on_end(const RunEnd& end) override { iterations += end.iterations; }
+  std::int64_t iterations = 0;
+};
+
+// The simulation by itself: nothing is drawn, and no statistics are made.
+void alone(benchmark::State& state, Scenario scenario) {
+  scenario.workload.requests = 200'000;
+  const std::vector<Request> requests = drawn(scenario);
+  StepCount steps;
+  for (auto _ : state) {
+    Drawn source(requests);
+    simulate(scenario, source, steps);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(requests.size()));
+  state.counters["iterations/s"] =
+      benchmark::Counter(static_cast<double>(steps.iterations), benchmark::Counter::kIsRate);
+}
+
 constexpr std::int64_t many = 200'000;
 constexpr std::int64_t few = 2'000;
 constexpr std::int64_t roomy = 100'000;
@@ -71,6 +121,9 @@ BENCHMARK_CAPTURE(in_spans, load_80_32, engine_of(32, 2.5, roomy))->Unit(benchma
 BENCHMARK_CAPTURE(in_spans, load_80_256, engine_of(256, 6.4, roomy))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(in_spans, load_20_32, engine_of(32, 0.6, roomy))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(in_spans, kv_bound, engine_of(256, 4.0, 1200))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, load_80_32, engine_of(32, 2.5, roomy))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, load_80_256, engine_of(256, 6.4, roomy))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, load_20_32, engine_of(32, 0.6, roomy))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step_by_step, saturated_32, engine_of(32, 3.3, roomy))
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step_by_step, saturated_256, engine_of(256, 8.5, roomy))
