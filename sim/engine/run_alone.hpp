@@ -14,17 +14,24 @@ namespace tessera {
 // woken for arrivals: it sees them at its boundaries.
 template <class AnyEngine>
 SimTime run_alone(AnyEngine& engine, RequestSource& source) {
+  // Made once: it hears of every request.
+  SimTime time_of_ends;
+  bool has_ended = false;
+  const std::function<void(const Request&)> on_end = [&](const Request& request) {
+    source.on_end(request, time_of_ends);
+    has_ended = true;
+  };
   SimTime now;
   SimTime arrival = source.next_arrival();
-  // Made once: it hears of every request.
-  const std::function<void(const Request&)> on_end = [&](const Request& request) {
-    source.on_end(request, now);
-    arrival = source.next_arrival();  // of a user who has waited for it
-  };
   SimTime until = SimTime::max();
   while (true) {
     if (until < SimTime::max()) {
+      time_of_ends = now;
       engine.end_step(now, on_end);
+    }
+    if (has_ended) {
+      has_ended = false;
+      arrival = source.next_arrival();  // of a user who has waited for an end
     }
     while (arrival <= now) {
       const Request request = source.pop();
