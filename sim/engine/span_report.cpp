@@ -10,7 +10,6 @@ SpanReport::SpanReport(EngineId engine, const DeviceLedger& idle, const PagedPoo
       usable_(pool.usable),
       bytes_per_token_(bytes_per_token) {
   span_.engine = engine;
-  span_.is_summed = true;
   span_.idle = &idle;
   span_.block = pool.block;
   taken_.resize(static_cast<std::size_t>(block_size));
@@ -21,7 +20,6 @@ void SpanReport::begin(SimTime now, const StepShape& shape, const Holdings& hold
   span_.first_iteration = decodes_.iteration();
   span_.start = now;
   span_.shape = shape;
-  span_.continuing = decodes_.size();
   span_.live = bytes_per_token_ * holdings.entries;
   span_.live_growth = bytes_per_token_ * decodes_.size();
   span_.reserved = span_.block * (usable_.count() - holdings.free);
