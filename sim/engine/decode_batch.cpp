@@ -31,12 +31,13 @@ void DecodeBatch::join(std::uint32_t slot, Ticks now) {
   }
 }
 
-void DecodeBatch::leave(std::uint32_t slot, Ticks now, KvHeld& held) {
+void DecodeBatch::leave(std::uint32_t slot, Ticks now) {
   SpanSequence& sequence = all_[slot];
   if (sequence.end > iteration_) {
     ends_.remove(slot);
   }
-  settle(sequence, now, held);
+  settle(sequence, now);
+  sequence.state = SpanSequence::State::waiting;
   sequence.generated = sequence.entries + 1 - sequence.prompt();
   sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
   sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
@@ -45,7 +46,18 @@ void DecodeBatch::leave(std::uint32_t slot, Ticks now, KvHeld& held) {
   forget_take(sequence.residue);
 }
 
-void DecodeBatch::settle(SpanSequence& sequence, Ticks now, KvHeld& held) const {
+void DecodeBatch::settle_all(Ticks now) {
+  for (SpanSequence& sequence : all_) {
+    if (sequence.state == SpanSequence::State::decoding) {
+      settle(sequence, now);
+    }
+  }
+  settled_at_ = now;
+  settled_iteration_ = iteration_;
+}
+
+// Sums up what it has held since it was last settled or has joined.
+void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
   const Residue& residue = residues_[sequence.residue];
   const Ticks since = sequence.since;
   const auto time = static_cast<std::int64_t>(now - since);
@@ -61,12 +73,12 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now, KvHeld& held) const 
   const Int128 blocks = Int128{blocks_before} * time + after_taken;
   const Int128 room = Int128{blocks_before * block_size_} * time +
                       Int128{after_taken} * static_cast<std::uint64_t>(block_size_);
-  held.entries += entries;
-  held.blocks += blocks;
+  held_.entries += entries;
+  held_.blocks += blocks;
   sequence.wasted += room - entries;
   if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
     const Ticks begin = taken > 0 ? residue.last : since;
-    held.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
+    held_.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
   }
   sequence.since = now;
   sequence.since_iteration = iteration_;

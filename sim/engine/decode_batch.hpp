@@ -13,18 +13,13 @@
 #include <vector>
 
 #include "sim/engine/event_ring.hpp"
+#include "sim/engine/kv_held.hpp"
 #include "sim/engine/span_sequence.hpp"
 #include "tessera/core/duration_series.hpp"
 #include "tessera/core/time.hpp"
+#include "tessera/cost/cost_model.hpp"
 
 namespace tessera {
-
-// ∫ over time of what sequences have held, in picoseconds.
-struct KvHeld {
-  Int128 entries = 0;
-  Int128 blocks = 0;
-  Int128 never = 0;  // entries of room that will never be used
-};
 
 class DecodeBatch {
  public:
@@ -33,23 +28,18 @@ class DecodeBatch {
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
-  // and tokens are its own again, and it is settled.
+  // and tokens are its own again, and what it has held is summed up.
   void join(std::uint32_t slot, Ticks now);
-  void leave(std::uint32_t slot, Ticks now, KvHeld& held);
-  // Adds what it has held since it was last settled or has joined.
-  void settle(SpanSequence& sequence, Ticks now, KvHeld& held) const;
-  // Everybody has been settled.
-  void note_settled(Ticks now) {
-    settled_at_ = now;
-    settled_iteration_ = iteration_;
-  }
-  // Whether sums over the time of a sequence still fit after so many steps of so many picoseconds.
-  // If not, everybody must be settled before, and steps be as few as most_steps() allows for.
-  [[nodiscard]] bool sums_fit(std::int64_t steps, std::int64_t picoseconds, Ticks now) const {
+  void leave(std::uint32_t slot, Ticks now);
+  // Makes sure that 64 bits hold the sums over the time of a sequence after so many steps, which
+  // take so many picoseconds together. Precondition: steps are as few as most_steps() allows for.
+  void make_room_for_sums(std::int64_t steps, std::int64_t picoseconds, Ticks now) {
     const auto all_steps = static_cast<std::uint64_t>(iteration_ - settled_iteration_ + steps);
     const Ticks time = now - settled_at_ + static_cast<Ticks>(picoseconds);
     std::uint64_t product = 0;
-    return !__builtin_mul_overflow(all_steps, time, &product);
+    if (__builtin_mul_overflow(all_steps, time, &product)) {
+      settle_all(now);
+    }
   }
   // The most steps, none of which takes longer, whose number times their time fits.
   [[nodiscard]] static std::int64_t most_steps(std::int64_t longest) {
@@ -57,6 +47,8 @@ class DecodeBatch {
     static_assert(DurationSeries::few <= std::int64_t{1} << 12, "few times few times usual fits");
     return longest < usual ? DurationSeries::few : most_slow_steps(longest);
   }
+  // By those who have left.
+  [[nodiscard]] const KvHeld& held() const { return held_; }
   // There are so many sequences now.
   void reserve(std::size_t sequences) { ends_.reserve(sequences); }
 
@@ -64,6 +56,14 @@ class DecodeBatch {
   // Before the step of this iteration.
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
   [[nodiscard]] std::int64_t entries() const { return keys_ + size_ * iteration_; }
+  // Of that step, if it does nothing else.
+  [[nodiscard]] StepShape shape() const {
+    StepShape shape;
+    shape.decode_sequences = size_;
+    shape.sampled_sequences = size_;
+    shape.decode_context = Tokens{entries() + size_};
+    return shape;
+  }
   // Blocks that it takes, and whether one of them is for this sequence.
   [[nodiscard]] std::int64_t next_blocks() const { return residues_[residue_].takes; }
   [[nodiscard]] bool takes_next(const SpanSequence& sequence) const {
@@ -143,6 +143,8 @@ class DecodeBatch {
   }
   std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, Ticks now);
   [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
+  void settle_all(Ticks now);
+  void settle(SpanSequence& sequence, Ticks now);
   static std::int64_t most_slow_steps(std::int64_t longest);
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
@@ -163,6 +165,7 @@ class DecodeBatch {
   Ticks settled_at_ = 0;
   Ticks clock_ = 0;  // Σ of the times of all iterations
   std::vector<Residue> residues_;
+  KvHeld held_;  // up to when each was settled
 };
 
 }  // namespace tessera

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/engine/plan_ledger.hpp"
+#include "sim/engine/rejection.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tessera/memory/workspace.hpp"
@@ -423,13 +425,7 @@ void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
 }
 
 void Engine::reject(const Request& request, SimTime now, EndReason reason) {
-  RequestRecord record;
-  record.request = request;
-  record.engine = id_;
-  record.status = RequestStatus::rejected;
-  record.reason = reason;
-  record.ended = now;
-  recorder_.on_request_end(record);
+  recorder_.on_request_end(rejection_of(request, id_, now, reason));
 }
 
 void Engine::record_given_up(const Request& request, SimTime now) {
@@ -517,16 +513,8 @@ void Engine::report_device(std::size_t device, const KvUsage& kv, SimTime now) {
 
 DeviceLedger Engine::ledger_of(std::size_t device, const KvUsage& kv) {
   const MemoryPlan& plan = plan_.devices[device];
-  DeviceLedger ledger;
-  ledger.capacity = plan.capacity;
-  ledger.driver = plan.driver;
-  ledger.weights = plan.weights;
-  ledger.workspace_used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
-  ledger.workspace_idle = plan.workspace - ledger.workspace_used;
-  ledger.graphs = plan.graphs;
-  ledger.outside = plan.outside;
-  ledger.kv = device_kv_.of_device(kv, device);
-  return ledger;
+  const Bytes used = busy() ? workspace_of(in_flight_.front().record.shape, device) : Bytes{0};
+  return tessera::ledger_of(plan, used, device_kv_.of_device(kv, device));
 }
 
 }  // namespace tessera

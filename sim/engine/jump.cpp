@@ -195,14 +195,12 @@ void Engine::record_jump() {
   span.context_price = jump_.price;
   span.shape = shape;
   span.queues = jump_.queues;
-  span.continuing = shape.sampled_sequences;
   span.repeated = &in_flight_.front().step;
   span.finished = &finished_;
   span.after = policy_->sizes();
   span.free_blocks_after = kv_->free_blocks();
   span.total_blocks = first.total_blocks;
   span.idle = &jump_.ledger;
-  span.own_ledger = true;
   span.live_growth = bytes_per_token_ * shape.sampled_sequences;
   span.pad_growth = bytes_per_token_ * (shape.decode_sequences - shape.sampled_sequences);
   span.block = jump_.outlook.block;

@@ -1,6 +1,6 @@
 // The two clocks of an engine by which the phases of its requests are divided: of time that
-// prefills took, and of time that memory blocked the queue. A span of equal steps moves them in
-// closed form.
+// prefills took, and of time that memory blocked the queue. Where steps do not overlap, those that
+// prefill nobody need not be told.
 //
 // What prefills take of a step is its time less the time of the same step without them: all of a
 // step that decodes nobody, nothing of a step that prefills nobody. Recomputing is prefilling, too.

@@ -47,8 +47,7 @@ class SpanPricer {
   }
   [[nodiscard]] Mixed mixed(const StepShape& shape);
 
-  // Steps have run: decodes of so many picoseconds, or a mixed one of so many
-  // sequences.
+  // Steps have run: decodes of so many picoseconds, or a mixed one of so many sequences.
   static void count(Decodes& decodes, std::int64_t steps, std::int64_t duration) {
     decodes.steps += steps;
     decodes.duration += duration;

@@ -2,33 +2,36 @@
 
 namespace tessera {
 
-SpanReport::SpanReport(EngineId engine, const DeviceLedger& idle, const PagedPool& pool,
-                       Bytes bytes_per_token, const DecodeBatch& decodes,
-                       const std::vector<SpanSequence>& all, std::int64_t block_size)
-    : decodes_(decodes),
-      last_blocks_(all, block_size),
-      usable_(pool.usable),
+SpanReport::SpanReport(EngineId engine, const Parts& parts, Bytes bytes_per_token)
+    : parts_(parts),
+      last_blocks_(parts.all, parts.pool.block_size()),
       bytes_per_token_(bytes_per_token) {
   span_.engine = engine;
-  span_.is_summed = true;
-  span_.idle = &idle;
-  span_.block = pool.block;
-  taken_.resize(static_cast<std::size_t>(block_size));
+  span_.idle = &parts.idle;
+  span_.block = parts.pool.block();
+  taken_.resize(static_cast<std::size_t>(parts.pool.block_size()));
   span_.taken = taken_;
 }
 
-void SpanReport::begin(SimTime now, const StepShape& shape, const Holdings& holdings) {
-  span_.first_iteration = decodes_.iteration();
+void SpanReport::begin(SimTime now, const StepShape& shape, const QueueSizes& queues,
+                       std::int64_t num_preempted) {
+  const DecodeBatch& decodes = parts_.decodes;
+  const CountedPool& pool = parts_.pool;
+  const PrefillBatch::Sums prefills = parts_.prefills.sums();
+  span_.first_iteration = decodes.iteration();
   span_.start = now;
   span_.shape = shape;
-  span_.continuing = decodes_.size();
-  span_.live = bytes_per_token_ * holdings.entries;
-  span_.live_growth = bytes_per_token_ * decodes_.size();
-  span_.reserved = span_.block * (usable_.count() - holdings.free);
-  span_.unguarded = span_.block * holdings.unguarded;
-  span_.free_blocks = Blocks{holdings.free};
+  span_.queues = queues;
+  span_.num_preempted = num_preempted;
+  span_.first_prompts = prefills.first_prompts;
+  span_.live = bytes_per_token_ * (decodes.entries() + prefills.entries);
+  span_.live_growth = bytes_per_token_ * decodes.size();
+  span_.never = bytes_per_token_ * prefills.never;  // set_length() adds what decodes own
+  span_.reserved = pool.reserved();
+  span_.unguarded = pool.block() * pool.unguarded();
+  span_.free_blocks = Blocks{pool.free()};
   for (std::size_t residue = 0; residue < taken_.size(); ++residue) {
-    taken_[residue] = decodes_.takes_at(residue);
+    taken_[residue] = decodes.takes_at(residue);
   }
 }
 
@@ -42,7 +45,8 @@ void SpanReport::set_price(const SpanPricer& pricer, const SpanPricer::Decodes& 
 }
 
 void SpanReport::set_price(const SpanPricer& pricer, const SpanPricer::Mixed& step) {
-  span_.common = &step.time;
+  mixed_ = step;
+  span_.common = &mixed_.time;
   span_.context_price = &pricer.context();
   span_.priced_context = 0;
   span_.workspace_used = step.workspace;
@@ -63,7 +67,7 @@ void SpanReport::set_length(std::int64_t steps, std::int64_t blocks_taken, SimTi
       later_.push_back({last.step, bytes_per_token_ * last.never});
     }
   }
-  span_.never = bytes_per_token_ * never_;
+  span_.never += bytes_per_token_ * never_;
   span_.last_blocks = later_;
   never_ += never_later;
 }

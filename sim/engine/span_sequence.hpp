@@ -19,7 +19,7 @@ struct SpanSequence {
   std::int64_t output = 0;         // tokens that it will sample
   std::int64_t final_entries = 0;  // at its end: the last token is never written
   std::int64_t generated = 0;      // sampled, as of when it last left decoding
-  State state = State::waiting;
+  State state = State::waiting;    // also once it has ended
 
   // While it runs, its neighbours in order of admission, and its place in that order.
   std::uint32_t before = 0;
@@ -91,11 +91,29 @@ struct SpanSequence {
     phase_since = now;
     phase_clock = clocks.of_prefills();
   }
+  void sample(SimTime now) {
+    ++generated;
+    last_token = now;
+    if (!record.first_token) {
+      record.first_token = now;
+    }
+  }
+  // It has sampled its last token, or is preempted before.
   void end_decoding(const PhaseClocks& clocks, SimTime now) {
     const Duration stalled = clocks.of_prefills() - phase_clock;
     record.phases.stalled += stalled;
     record.phases.decode += now - phase_since - stalled;
     phase_since = now;
+  }
+  // It has left the decoding ones after its last token.
+  void close(SimTime now, Bytes block, Bytes bytes_per_token, const PhaseClocks& clocks) {
+    record.reason = output < record.request.output.count() ? EndReason::length : EndReason::none;
+    record.ended = now;
+    record.output = Tokens{generated};
+    record.kv_peak_written = bytes_per_token * most_entries;
+    record.kv_peak_reserved = block * most_blocks;
+    record.kv_wasted_byte_picoseconds = wasted * bytes_per_token.count();
+    end_decoding(clocks, now);
   }
   [[nodiscard]] std::int64_t prompt() const { return record.request.prompt.count(); }
   [[nodiscard]] std::int64_t known() const { return prompt() + generated; }

@@ -220,7 +220,7 @@ void RunRecorder::on_span(const SpanRecord& span) {
   TESSERA_INVARIANT(span.workspace_used <= span.idle->workspace_idle &&
                         reserved <= span.idle->kv.free_usable + span.unguarded,
                     "no class of the ledger is negative");
-  if (!span.is_summed) {
+  if (!span.is_summed()) {
     state_->steps.add(span);
     state_->usage.add(span);
   }

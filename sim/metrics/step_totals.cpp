@@ -12,10 +12,7 @@ StepTokens StepTotals::add(const StepRecord& record) {
   TESSERA_INVARIANT(record.scheduled <= record.start, "a step is scheduled before it starts");
   check_order(record.engine, record.start, record.end);
   ++iterations_;
-  time_.compute += record.time.compute;
-  time_.memory += record.time.memory;
-  time_.overhead += record.time.overhead;
-  time_.link += record.time.link;
+  time_ += record.time;
   busy_ += record.time.total();  // of all stages
   preemptions_ += static_cast<std::int64_t>(record.step->preempted.size());
 
@@ -93,7 +90,7 @@ void StepTotals::add_entries(const SpanRecord& span) {
   }
   if (n > 1) {
     const DurationSeries later(span.durations.term(1), span.durations.growth());
-    itl.add(later, n - 1, later.sum(n - 1), span.continuing);
+    itl.add(later, n - 1, later.sum(n - 1), span.shape.sampled_sequences);
   }
 }
 

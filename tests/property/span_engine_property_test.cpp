@@ -29,7 +29,7 @@ class Outcome final : public Recorder {
   void on_step(const StepRecord& record) override { totals_.on_step(record); }
   void on_usage(const UsageRecord& record) override { totals_.on_usage(record); }
   void on_span(const SpanRecord& span) override {
-    spans_ += !span.is_summed && span.num_steps > 1 ? 1 : 0;
+    spans_ += !span.is_summed() && span.num_steps > 1 ? 1 : 0;
     totals_.on_span(span);
   }
   void on_sums(const SpanSums& sums) override {

@@ -34,11 +34,6 @@ class DurationSeries {
   [[nodiscard]] Int128 moment(std::int64_t n) const {
     return Int128{first_} * pairs(n) + Int128{growth_} * (Int128{n - 1} * n * (2 * n - 1) / 6);
   }
-  // The same. Precondition: n <= few.
-  [[nodiscard]] Int128 moment_of_few(std::int64_t n) const {
-    const auto squares = static_cast<std::uint64_t>(pairs(n) * (2 * n - 1)) / 3;
-    return Int128{first_} * pairs(n) + Int128{growth_} * static_cast<std::int64_t>(squares);
-  }
   // Σ sum(j) over the n indices j = from, from + stride, …
   [[nodiscard]] Int128 sum_of_sums(std::int64_t from, std::int64_t stride, std::int64_t n) const;
   // The lower 64 bits of the same. Precondition: from + stride · n < 2^15.

@@ -193,9 +193,8 @@ struct SpanRecord {
   std::int64_t device = 0;
   std::int64_t first_iteration = 0;
   std::int64_t num_steps = 1;
-  bool is_summed = false;  // its engine tells sums and gaps by themselves
-  SimTime start;           // of step 0, when it was decided, too
-  SimTime end;             // of the last
+  SimTime start;  // of step 0, when it was decided, too
+  SimTime end;    // of the last
 
   // Time. Each step takes the common part and, for each token of its priced context, the price; the
   // context grows by the decoding sequences a step.
@@ -210,23 +209,23 @@ struct SpanRecord {
   std::int64_t num_preempted = 0;  // by step 0
 
   // Tokens.
-  std::int64_t continuing = 0;     // sequences that sample in every step
   std::int64_t first_prompts = 0;  // prompt tokens of those who sample for the first time
 
   // The step that was repeated, where the engine knows its sequences, all of which decode: then
   // the gaps to their last tokens before step 0 are left to the recorder, and so is what of their
-  // work had been lost.
+  // work had been lost. Where it is not known, the engine sums spans up and tells gaps by itself
+  // (SpanSums), and the moments are not known either.
   const Step* repeated = nullptr;
+  [[nodiscard]] bool is_summed() const { return repeated == nullptr; }
   // Where it is known, also what the last step left.
   const std::vector<Sequence*>* finished = nullptr;
   QueueSizes after;
   std::optional<Blocks> free_blocks_after;
   std::optional<Blocks> total_blocks;
 
-  // Memory, from the start of step 0, after what it decided: what differs from an idle engine, or
-  // where `own_ledger` holds, from step 0.
+  // Memory, from the start of step 0, after what it decided: what differs from the ledger of an
+  // idle engine, or from any other that `idle` points to.
   const DeviceLedger* idle = nullptr;
-  bool own_ledger = false;
   Bytes workspace_used{0};
   Bytes live{0};
   Bytes reserved{0};
@@ -320,12 +319,12 @@ class Recorder {
   virtual void on_span(const SpanRecord&) {}
   // Whether it can do with what a span says.
   [[nodiscard]] virtual bool takes_spans() const { return false; }
-  // Whether it looks into spans. Where it does not, an engine may keep them to itself: it then
-  // tells what they sum to once it has ended, and puts the times between the tokens of a request,
-  // of all requests, where gaps() says.
-  [[nodiscard]] virtual bool looks_into_spans() const { return false; }
-  [[nodiscard]] virtual Distribution* gaps() { return nullptr; }
+  // An engine may sum its spans up: it tells what they sum to once it has ended, and puts the times
+  // between the tokens of a request, of all requests, where gaps() says, if anywhere. It then keeps
+  // them to itself, unless the recorder looks into spans.
   virtual void on_sums(const SpanSums&) {}
+  [[nodiscard]] virtual Distribution* gaps() { return nullptr; }
+  [[nodiscard]] virtual bool looks_into_spans() const { return false; }
   // Whether spans must name their sequences, as `repeated` does.
   [[nodiscard]] virtual bool names_sequences() const { return false; }
   virtual void on_request_end(const RequestRecord&) {}
