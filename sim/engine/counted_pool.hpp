@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "sim/engine/block_size.hpp"
 #include "tessera/core/quantity.hpp"
 #include "tessera/memory/paged_pool.hpp"
 
@@ -12,9 +13,9 @@ namespace tessera {
 
 class CountedPool {
  public:
-  CountedPool(const PagedPool& pool, Tokens block_size)
+  CountedPool(const PagedPool& pool, const BlockSize& block_size)
       : block_(pool.block),
-        block_size_(block_size.count()),
+        block_size_(block_size),
         usable_(pool.usable.count()),
         watermark_(pool.watermark.count()),
         free_(usable_) {}
@@ -33,9 +34,9 @@ class CountedPool {
     return std::max(std::min(watermark_, usable_) - free_, std::int64_t{0});
   }
 
-  [[nodiscard]] std::int64_t block_size() const { return block_size_; }  // entries
+  [[nodiscard]] const BlockSize& block_size() const { return block_size_; }
   [[nodiscard]] std::int64_t blocks_of(std::int64_t entries) const {
-    return (entries + block_size_ - 1) / block_size_;
+    return block_size_.blocks_of(entries);
   }
   [[nodiscard]] Bytes block() const { return block_; }
   [[nodiscard]] Bytes reserved() const { return reserved_where(free_); }
@@ -44,7 +45,7 @@ class CountedPool {
 
  private:
   Bytes block_;
-  std::int64_t block_size_;
+  BlockSize block_size_;
   std::int64_t usable_;  // blocks, as the rest
   std::int64_t watermark_;
   std::int64_t free_;

@@ -6,18 +6,17 @@
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
-DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size)
+DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, const BlockSize& block_size)
     : all_(all),
       block_size_(block_size),
-      occupied_(static_cast<std::size_t>(block_size + 63) / 64, 0),
-      residues_(static_cast<std::size_t>(block_size)) {}
+      occupied_(static_cast<std::size_t>(block_size.entries() + 63) / 64, 0),
+      residues_(static_cast<std::size_t>(block_size.entries())) {}
 
 void DecodeBatch::join(std::uint32_t slot, Ticks now) {
   SpanSequence& sequence = all_[slot];
   sequence.state = SpanSequence::State::decoding;
   sequence.key = sequence.entries - iteration_;
-  const std::int64_t over = sequence.key % block_size_;
-  sequence.residue = static_cast<std::uint32_t>(over > 0 ? block_size_ - over : -over);
+  sequence.residue = static_cast<std::uint32_t>(block_size_.modulo(-sequence.key));
   sequence.since = now;
   sequence.since_iteration = iteration_;
   sequence.clock = clock_;
@@ -64,19 +63,20 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
   const auto steps = static_cast<Ticks>(iteration_ - sequence.since_iteration);
   const std::int64_t blocks_before = sequence.blocks;
   sequence.entries = sequence.key + iteration_;
-  sequence.blocks = (sequence.entries + block_size_ - 1) / block_size_;
+  sequence.blocks = block_size_.blocks_of(sequence.entries);
   const std::int64_t taken = sequence.blocks - blocks_before;
   // An entry is held from the end of its step on, a block from the start of the step that takes it.
   const Ticks until_written = clock_ - sequence.clock - steps * since;
   const Ticks after_taken = static_cast<Ticks>(taken) * now - (residue.clock - sequence.take_clock);
   const Int128 entries = Int128{sequence.entries - 1} * time - until_written;
   const Int128 blocks = Int128{blocks_before} * time + after_taken;
-  const Int128 room = Int128{blocks_before * block_size_} * time +
-                      Int128{after_taken} * static_cast<std::uint64_t>(block_size_);
+  const Int128 room = Int128{blocks_before * block_size_.entries()} * time +
+                      Int128{after_taken} * static_cast<std::uint64_t>(block_size_.entries());
   held_.entries += entries;
   held_.blocks += blocks;
   sequence.wasted += room - entries;
-  if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_); never > 0) {
+  if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_.entries());
+      never > 0) {
     const Ticks begin = taken > 0 ? residue.last : since;
     held_.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
   }
@@ -119,25 +119,26 @@ std::int64_t DecodeBatch::count_steps_with_blocks(std::int64_t steps, std::int64
 // may stand still.
 std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries& durations,
                                        Ticks now) {
+  const std::int64_t stride = block_size_.entries();
   std::int64_t taken = -residues_[residue_].takes;
   for (std::size_t word = 0; word < occupied_.size(); ++word) {
     for (std::uint64_t left = occupied_[word]; left != 0; left &= left - 1) {
       const auto place = word * 64 + static_cast<std::size_t>(__builtin_ctzll(left));
       Residue& residue = residues_[place];
       std::int64_t first = static_cast<std::int64_t>(place) - static_cast<std::int64_t>(residue_);
-      first += first < 0 ? block_size_ : 0;
+      first += first < 0 ? stride : 0;
       if (first >= steps) {
         continue;
       }
-      if (first + block_size_ >= steps) {
+      if (first + stride >= steps) {
         residue.pass(now + static_cast<Ticks>(durations.sum_of_few(first)));
         taken += residue.takes;
         continue;
       }
-      const std::int64_t times = (steps - 1 - first) / block_size_ + 1;
-      const std::int64_t last = first + (times - 1) * block_size_;
+      const std::int64_t times = (steps - 1 - first) / stride + 1;
+      const std::int64_t last = first + (times - 1) * stride;
       residue.clock +=
-          static_cast<Ticks>(times) * now + durations.low_sum_of_sums(first, block_size_, times);
+          static_cast<Ticks>(times) * now + durations.low_sum_of_sums(first, stride, times);
       residue.last = now + static_cast<Ticks>(durations.sum_of_few(last));
       taken += residue.takes * times;
     }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/engine/block_size.hpp"
 #include "sim/engine/event_ring.hpp"
 #include "sim/engine/kv_held.hpp"
 #include "sim/engine/span_sequence.hpp"
@@ -24,7 +25,7 @@ namespace tessera {
 class DecodeBatch {
  public:
   // All sequences are among `all`.
-  DecodeBatch(std::vector<SpanSequence>& all, std::int64_t block_size);
+  DecodeBatch(std::vector<SpanSequence>& all, const BlockSize& block_size);
 
   // At a boundary. Joining: it has computed all that it knows of, and owns the blocks for that;
   // where its last token is sampled already, it must leave at once. Leaving: its entries, blocks
@@ -58,7 +59,7 @@ class DecodeBatch {
   [[nodiscard]] std::int64_t entries() const { return keys_ + size_ * iteration_; }
   // Of that step, if it does nothing else.
   [[nodiscard]] StepShape shape() const {
-    StepShape shape;
+    StepShape shape = nothing_;  // copied in less time than so many zeros are written
     shape.decode_sequences = size_;
     shape.sampled_sequences = size_;
     shape.decode_context = Tokens{entries() + size_};
@@ -79,7 +80,8 @@ class DecodeBatch {
   // How many of so many steps there are spare blocks for, of which the first has taken its own.
   [[nodiscard]] std::int64_t steps_with_blocks(std::int64_t steps, std::int64_t spare) const {
     // Each sequence takes at most a block in so many steps as a block has entries.
-    const bool all_fit = size_ * (steps - 1) <= spare || size_ * (steps / block_size_ + 1) <= spare;
+    const bool all_fit =
+        size_ * (steps - 1) <= spare || size_ * (steps / block_size_.entries() + 1) <= spare;
     return all_fit ? steps : count_steps_with_blocks(steps, spare);
   }
   // Gets through so many steps, which from `now` on take `durations`. Returns the blocks that all
@@ -87,7 +89,7 @@ class DecodeBatch {
   std::int64_t advance(std::int64_t steps, const DurationSeries& durations, Ticks now) {
     iteration_ += steps;
     // A residue costs as much as three steps.
-    const bool many = steps > 3 * std::min(size_, block_size_);
+    const bool many = steps > 3 * std::min(size_, block_size_.entries());
     return many ? take_at_once(steps, durations, now) : take_in_turn(steps, durations, now);
   }
   // Gets through one.
@@ -151,7 +153,7 @@ class DecodeBatch {
   void forget_take(std::uint32_t residue);
 
   std::vector<SpanSequence>& all_;
-  std::int64_t block_size_;
+  BlockSize block_size_;
   EventRing ends_;
 
   std::int64_t size_ = 0;
@@ -165,6 +167,7 @@ class DecodeBatch {
   Ticks settled_at_ = 0;
   Ticks clock_ = 0;  // Σ of the times of all iterations
   std::vector<Residue> residues_;
+  StepShape nothing_;
   KvHeld held_;  // up to when each was settled
 };
 

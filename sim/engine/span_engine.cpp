@@ -35,7 +35,7 @@ constexpr Slot nobody = RunningList::nobody;
 
 CountedPool counted_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const auto& spec = std::get<PagedKvSpec>(scenario.engine.kv_cache);
-  return {paged_pool(spec, kv_pool(scenario, plan)), spec.block_size};
+  return {paged_pool(spec, kv_pool(scenario, plan)), BlockSize(spec.block_size.count())};
 }
 
 class SpanEngine final : public ServingEngine {
@@ -142,7 +142,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       pricer_(scenario, plan),
       bytes_per_token_(kv_bytes_per_token(scenario.model, scenario.precision.kv_cache)),
       pool_(counted_pool(scenario, plan)),
-      prefills_(sequences_, pool_.block_size()),
+      prefills_(sequences_, pool_.block_size().entries()),
       decodes_(sequences_, pool_.block_size()),
       totals_(id, policy_.max_num_seqs, pool_) {
   if (recorder.looks_into_spans()) {

@@ -4,12 +4,12 @@ namespace tessera {
 
 SpanReport::SpanReport(EngineId engine, const Parts& parts, Bytes bytes_per_token)
     : parts_(parts),
-      last_blocks_(parts.all, parts.pool.block_size()),
+      last_blocks_(parts.all, parts.pool.block_size().entries()),
       bytes_per_token_(bytes_per_token) {
   span_.engine = engine;
   span_.idle = &parts.idle;
   span_.block = parts.pool.block();
-  taken_.resize(static_cast<std::size_t>(parts.pool.block_size()));
+  taken_.resize(static_cast<std::size_t>(parts.pool.block_size().entries()));
   span_.taken = taken_;
 }
 

@@ -50,7 +50,7 @@ class SpanReport {
  private:
   [[nodiscard]] std::int64_t never_used(std::uint32_t slot) const {
     const SpanSequence& sequence = parts_.all[slot];
-    return sequence.never_used(sequence.blocks * parts_.pool.block_size());
+    return sequence.never_used(sequence.blocks * parts_.pool.block_size().entries());
   }
 
   Parts parts_;
