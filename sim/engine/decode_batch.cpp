@@ -70,7 +70,8 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
   const Ticks after_taken = static_cast<Ticks>(taken) * now - (residue.clock - sequence.take_clock);
   const Int128 entries = Int128{sequence.entries - 1} * time - until_written;
   const Int128 blocks = Int128{blocks_before} * time + after_taken;
-  const Int128 room = Int128{blocks_before * block_size_.entries()} * time +
+  const std::int64_t room_before = blocks_before * block_size_.entries();
+  const Int128 room = Int128{room_before} * time +
                       Int128{after_taken} * static_cast<std::uint64_t>(block_size_.entries());
   held_.entries += entries;
   held_.blocks += blocks;
