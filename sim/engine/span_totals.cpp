@@ -1,10 +1,14 @@
 #include "sim/engine/span_totals.hpp"
 
+#include "tessera/core/contract.hpp"
+
 namespace tessera {
 
 SpanSums SpanTotals::sums(const DecodeBatch& decodes, const PrefillBatch& prefills,
                           const SpanPricer& pricer, const CountedPool& pool,
                           Bytes bytes_per_token) const {
+  TESSERA_INVARIANT(least_free_ >= 0, "no more blocks are owned than there are");
+  TESSERA_INVARIANT(pool.reserved() == Bytes{0}, "who has ended has given its blocks back");
   SpanSums sums = sums_;
   sums.iterations = decodes.iteration();
   sums.recomputed_tokens = prefills.recomputed_tokens();

@@ -92,6 +92,10 @@ void UsageTotals::add(const SpanRecord& span) {
 
 // While it was not idle, it was said to be.
 void UsageTotals::add(const SpanSums& sums) {
+  TESSERA_INVARIANT(sums.live >= 0 && sums.never >= 0 && sums.live + sums.never <= sums.reserved,
+                    "written <= reserved");
+  TESSERA_INVARIANT(sums.workspace >= 0 && sums.unguarded >= 0,
+                    "nothing is held less than nothing");
   differences_.workspace += sums.workspace;
   differences_.live += sums.live;
   differences_.reserved += sums.reserved;
