@@ -1,7 +1,6 @@
 #include "sim/engine/decode_batch.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "tessera/core/contract.hpp"
 
@@ -10,7 +9,8 @@ DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, const BlockSize& block_
     : all_(all),
       block_size_(block_size),
       occupied_(static_cast<std::size_t>(block_size.entries() + 63) / 64, 0),
-      residues_(static_cast<std::size_t>(block_size.entries())) {}
+      num_residues_(static_cast<std::size_t>(block_size.entries())),
+      residues_(num_residues_) {}
 
 void DecodeBatch::join(std::uint32_t slot, Ticks now) {
   SpanSequence& sequence = all_[slot];
@@ -87,11 +87,6 @@ void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
   sequence.take_clock = residue.clock;
 }
 
-std::int64_t DecodeBatch::most_slow_steps(std::int64_t longest) {
-  constexpr double limit = 9e18;  // less than 2^63
-  return static_cast<std::int64_t>(std::sqrt(limit / static_cast<double>(longest)));
-}
-
 void DecodeBatch::count_take(std::uint32_t residue) {
   if (residues_[residue].takes++ == 0) {
     occupied_[residue / 64] |= std::uint64_t{1} << (residue % 64);
@@ -107,13 +102,24 @@ void DecodeBatch::forget_take(std::uint32_t residue) {
 std::int64_t DecodeBatch::count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const {
   std::size_t residue = residue_;
   for (std::int64_t step = 1; step < steps; ++step) {
-    residue = residue + 1 == residues_.size() ? 0 : residue + 1;
+    residue = residue + 1 == num_residues_ ? 0 : residue + 1;
     spare -= residues_[residue].takes;
     if (spare < 0) {
       return step;
     }
   }
   return steps;
+}
+
+DecodeBatch::Span DecodeBatch::advance_far(std::int64_t most, const DurationSeries& durations,
+                                           Ticks now, std::int64_t room) {
+  std::int64_t picoseconds = durations.sum_of_few(most);
+  if (picoseconds > room) {
+    most = durations.terms_to_last(Duration::picoseconds(room), most);
+    picoseconds = durations.sum_of_few(most);
+  }
+  const std::int64_t blocks = take_at_once(most, durations, now);
+  return {most, blocks, picoseconds};
 }
 
 // The same as in turn, residue after residue, of those that somebody takes at. The clocks of others
@@ -145,7 +151,8 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
     }
   }
   clock_ += static_cast<Ticks>(steps) * now + durations.low_sum_of_sums(0, 1, steps);
-  residue_ = static_cast<std::size_t>(iteration_) % residues_.size();
+  iteration_ += steps;
+  residue_ = static_cast<std::size_t>(block_size_.modulo(iteration_));
   return taken;
 }
 

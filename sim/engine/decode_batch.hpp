@@ -32,22 +32,6 @@ class DecodeBatch {
   // and tokens are its own again, and what it has held is summed up.
   void join(std::uint32_t slot, Ticks now);
   void leave(std::uint32_t slot, Ticks now);
-  // Makes sure that 64 bits hold the sums over the time of a sequence after so many steps, which
-  // take so many picoseconds together. Precondition: steps are as few as most_steps() allows for.
-  void make_room_for_sums(std::int64_t steps, std::int64_t picoseconds, Ticks now) {
-    const auto all_steps = static_cast<std::uint64_t>(iteration_ - settled_iteration_ + steps);
-    const Ticks time = now - settled_at_ + static_cast<Ticks>(picoseconds);
-    std::uint64_t product = 0;
-    if (__builtin_mul_overflow(all_steps, time, &product)) {
-      settle_all(now);
-    }
-  }
-  // The most steps, none of which takes longer, whose number times their time fits.
-  [[nodiscard]] static std::int64_t most_steps(std::int64_t longest) {
-    constexpr std::int64_t usual = std::int64_t{1} << 39;
-    static_assert(DurationSeries::few <= std::int64_t{1} << 12, "few times few times usual fits");
-    return longest < usual ? DurationSeries::few : most_slow_steps(longest);
-  }
   // By those who have left.
   [[nodiscard]] const KvHeld& held() const { return held_; }
   // There are so many sequences now.
@@ -84,20 +68,32 @@ class DecodeBatch {
         size_ * (steps - 1) <= spare || size_ * (steps / block_size_.entries() + 1) <= spare;
     return all_fit ? steps : count_steps_with_blocks(steps, spare);
   }
-  // Gets through so many steps, which from `now` on take `durations`. Returns the blocks that all
-  // but the first of them take. Precondition: 0 < steps <= DurationSeries::few.
-  std::int64_t advance(std::int64_t steps, const DurationSeries& durations, Ticks now) {
-    iteration_ += steps;
+  // What advance() has got through.
+  struct Span {
+    std::int64_t steps = 1;
+    std::int64_t blocks = 0;  // that all but the first of them take
+    std::int64_t picoseconds = 0;
+  };
+  // No step takes longer than this, and no span is begun where the last one has taken as long.
+  static constexpr std::int64_t longest_step = DurationSeries::longest_term;
+  static constexpr std::int64_t longest_span = std::int64_t{1} << 46;
+  // Gets through steps, which from `now` on take `durations`: those that begin before `room`
+  // picoseconds have passed, `most` at most. Preconditions: 0 < most <= DurationSeries::few,
+  // 0 < room <= longest_span.
+  Span advance(std::int64_t most, const DurationSeries& durations, Ticks now, std::int64_t room) {
+    settle_in_time(now);
     // A residue costs as much as three steps.
-    const bool many = steps > 3 * std::min(size_, block_size_.entries());
-    return many ? take_at_once(steps, durations, now) : take_in_turn(steps, durations, now);
+    const bool many = most > 3 * std::min(size_, block_size_.entries());
+    return many ? advance_far(most, durations, now, room)
+                : take_in_turn(most, durations, now, room);
   }
   // Gets through one.
   void step(Ticks now) {
+    settle_in_time(now);
     residues_[residue_].pass(now);
     clock_ += now;
     ++iteration_;
-    residue_ = residue_ + 1 == residues_.size() ? 0 : residue_ + 1;
+    residue_ = residue_ + 1 == num_residues_ ? 0 : residue_ + 1;
   }
   // Appends who leaves now, in no particular order.
   void take_ends(std::vector<std::uint32_t>& leaving) {
@@ -107,8 +103,8 @@ class DecodeBatch {
   }
 
  private:
-  // The iterations that are equal modulo the block size.
-  struct Residue {
+  // The iterations that are equal modulo the block size. Aligned, so that a shift finds its place.
+  struct alignas(32) Residue {
     std::int64_t takes = 0;  // sequences that take a block at them
     Ticks clock = 0;         // Σ of their times
     Ticks last = 0;          // the latest of them
@@ -118,36 +114,57 @@ class DecodeBatch {
     }
   };
 
-  // Step after step. Returns what advance() does.
-  std::int64_t take_in_turn(std::int64_t steps, const DurationSeries& durations, Ticks now) {
+  // Makes sure that 64 bits hold the sums over the time of a sequence: all sequences are settled
+  // while the steps since then, times the time since then, are few enough.
+  void settle_in_time(Ticks now) {
+    if (iteration_ - settled_iteration_ > most_unsettled_steps ||
+        now - settled_at_ > static_cast<Ticks>(longest_span)) [[unlikely]] {
+      settle_all(now);
+    }
+  }
+  static constexpr std::int64_t most_unsettled_steps = std::int64_t{1} << 13;
+  static_assert(Int128{most_unsettled_steps + DurationSeries::few} *
+                        (2 * longest_span + longest_step) <
+                    Int128{1} << 64,
+                "with one more span, too");
+
+  // Step after step, as advance() says.
+  Span take_in_turn(std::int64_t most, const DurationSeries& durations, Ticks now,
+                    std::int64_t room) {
     Residue* const first = residues_.data();
-    Residue* const end = first + residues_.size();
+    Residue* const end = first + num_residues_;
     Residue* residue = first + residue_;
     std::int64_t taken = -residue->takes;
-    auto duration = static_cast<Ticks>(durations.first());
+    std::int64_t duration = durations.first();
+    std::int64_t left = most;
+    Ticks time = now;
     Ticks clock = clock_;
     while (true) {
       taken += residue->takes;
-      residue->pass(now);
-      clock += now;
+      residue->pass(time);
+      clock += time;
       if (++residue == end) {
         residue = first;
       }
-      if (--steps == 0) {
+      time += static_cast<Ticks>(duration);
+      room -= duration;
+      if (--left == 0 || room <= 0) {
         break;
       }
-      now += duration;
-      duration += static_cast<Ticks>(durations.growth());
+      duration += durations.growth();
     }
     clock_ = clock;
     residue_ = static_cast<std::size_t>(residue - first);
-    return taken;
+    iteration_ += most - left;
+    return {most - left, taken, static_cast<std::int64_t>(time - now)};
   }
+  Span advance_far(std::int64_t most, const DurationSeries& durations, Ticks now,
+                   std::int64_t room);
+  // Returns the blocks that all but the first of so many steps take.
   std::int64_t take_at_once(std::int64_t steps, const DurationSeries& durations, Ticks now);
   [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
   void settle_all(Ticks now);
   void settle(SpanSequence& sequence, Ticks now);
-  static std::int64_t most_slow_steps(std::int64_t longest);
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
@@ -162,6 +179,7 @@ class DecodeBatch {
 
   // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;
+  std::size_t num_residues_;
   std::size_t residue_ = 0;  // of it
   std::int64_t settled_iteration_ = 0;
   Ticks settled_at_ = 0;

@@ -30,10 +30,12 @@ class PhaseClocks {
   // A step ran from `start` to `end`, `of_prefills` of it for them. Before those it changes move.
   void end_step(SimTime start, SimTime end, Duration of_prefills) {
     if (of_prefills > Duration{}) {
-      prefill_clock_ += std::min(of_prefills, end - std::max(start, last_end_));
+      add_prefills(std::min(of_prefills, end - std::max(start, last_end_)));
     }
     last_end_ = end;
   }
+  // The same, of a step that begins where the one before it ends.
+  void add_prefills(Duration of_prefills) { prefill_clock_ += of_prefills; }
 
   [[nodiscard]] Duration of_prefills() const { return prefill_clock_; }
   [[nodiscard]] Duration of_memory(SimTime now) const {

@@ -23,16 +23,7 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
   };
   SimTime now;
   SimTime arrival = source.next_arrival();
-  SimTime until = SimTime::max();
   while (true) {
-    if (until < SimTime::max()) {
-      time_of_ends = now;
-      engine.end_step(now, on_end);
-    }
-    if (has_ended) {
-      has_ended = false;
-      arrival = source.next_arrival();  // of a user who has waited for an end
-    }
     while (arrival <= now) {
       const Request request = source.pop();
       // A rejection may let a closed loop's user send the next request, now.
@@ -41,13 +32,22 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
       }
       arrival = source.next_arrival();
     }
-    until = engine.schedule(now, arrival);
-    const SimTime next = until < SimTime::max() ? until : arrival;
-    if (next == SimTime::max()) {
-      return now;
+    const SimTime until = engine.schedule(now, arrival);
+    if (until == SimTime::max()) {
+      if (arrival == SimTime::max()) {
+        return now;
+      }
+      now = arrival;
+      continue;
     }
-    TESSERA_INVARIANT(next >= now, "time does not run backwards");
-    now = next;
+    TESSERA_INVARIANT(until >= now, "time does not run backwards");
+    now = until;
+    time_of_ends = now;
+    engine.end_step(now, on_end);
+    if (has_ended) {
+      has_ended = false;
+      arrival = source.next_arrival();  // of a user who has waited for an end
+    }
   }
 }
 

@@ -73,14 +73,9 @@ class SpanEngine final : public ServingEngine {
   }
 
   // Running it, and as many like it as may be.
-  struct SpanLength {
-    std::int64_t steps = 1;
-    std::int64_t blocks = 0;  // that all but the first of them take
-    std::int64_t picoseconds = 0;
-  };
-  [[nodiscard]] SpanLength launch_decodes(SimTime now, SimTime horizon);
-  [[nodiscard]] SpanLength launch_mixed(SimTime now);
-  void begin_span(const SpanLength& span, SimTime now);
+  [[nodiscard]] DecodeBatch::Span launch_decodes(SimTime now, SimTime horizon);
+  [[nodiscard]] DecodeBatch::Span launch_mixed(SimTime now);
+  void begin_span(const DecodeBatch::Span& span, SimTime now);
 
   // Ending it.
   void end_prefill(Slot slot, SpanSequence& sequence, SimTime now);
@@ -175,9 +170,6 @@ Slot SpanEngine::take_slot() {
 }
 
 SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
-  if (is_busy_) {
-    return end_;
-  }
   if (running_.size() == 0 && waiting_.empty()) {
     if (report_) {
       report_idle(now);
@@ -317,26 +309,21 @@ bool SpanEngine::admit(Slot slot, SimTime now) {
 // be seen at, or to the last step that there are spare blocks for, whichever comes first. Who waits
 // goes on waiting: the running ones only take memory, and their number and the budget that they
 // leave stay as they are.
-SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
+DecodeBatch::Span SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
   const std::int64_t decoding = decodes_.size();
   SpanPricer::Decodes& price = pricer_.decodes(decoding);
   const DurationSeries durations = pricer_.series(price, decodes_.entries() + decoding);
-  SpanLength span;
+  std::int64_t most = 1;
   if (num_preempted_ == 0 && !queue_turns_) {
-    span.steps = decodes_.steps_with_blocks(decodes_.steps_to_next_end(), pool_.spare());
-    span.steps = std::min(span.steps, DecodeBatch::most_steps(durations.term(span.steps)));
+    most = decodes_.steps_with_blocks(decodes_.steps_to_next_end(), pool_.spare());
   }
-  span.picoseconds = durations.sum_of_few(span.steps);
-  if (span.steps > 1 && span.picoseconds > (horizon - now).picoseconds()) {
-    span.steps = durations.terms_to_last(horizon - now, span.steps);
-    span.picoseconds = durations.sum_of_few(span.steps);
-  }
-  decodes_.make_room_for_sums(span.steps, span.picoseconds, ticks_of(now));
   if (report_) {
     report_->begin(now, decodes_.shape(), queues(), num_preempted_);
     report_->set_price(pricer_, price, durations);
   }
-  span.blocks = decodes_.advance(span.steps, durations, ticks_of(now));
+  const auto room = std::min((horizon - now).picoseconds(), Int128{DecodeBatch::longest_span});
+  const DecodeBatch::Span span =
+      decodes_.advance(most, durations, ticks_of(now), static_cast<std::int64_t>(room));
   if (gaps_ != nullptr) {
     gaps_->add(durations, span.steps, span.picoseconds, decoding);
   }
@@ -345,24 +332,23 @@ SpanEngine::SpanLength SpanEngine::launch_decodes(SimTime now, SimTime horizon) 
 }
 
 // Somebody prefills, or all were preempted: one step.
-SpanEngine::SpanLength SpanEngine::launch_mixed(SimTime now) {
+DecodeBatch::Span SpanEngine::launch_mixed(SimTime now) {
   const StepShape shape = prefills_.beside(decodes_.shape());
   const SpanPricer::Mixed price = pricer_.mixed(shape);
   if (report_) {
     report_->begin(now, shape, queues(), num_preempted_);
     report_->set_price(pricer_, price);
   }
-  decodes_.make_room_for_sums(1, price.total, ticks_of(now));
   decodes_.step(ticks_of(now));
   if (gaps_ != nullptr && decodes_.size() > 0) {
     gaps_->add(Duration::picoseconds(price.total), decodes_.size());
   }
   pricer_.count(price, running_.size());
-  phases_.end_step(now, now + Duration::picoseconds(price.total), price.of_prefills);
+  phases_.add_prefills(price.of_prefills);
   return {.steps = 1, .blocks = 0, .picoseconds = price.total};
 }
 
-void SpanEngine::begin_span(const SpanLength& span, SimTime now) {
+void SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
   is_busy_ = true;
   end_ = now + Duration::picoseconds(span.picoseconds);
   totals_.add(queues(), pool_, span.blocks, span.picoseconds);
