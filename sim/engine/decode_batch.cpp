@@ -12,39 +12,6 @@ DecodeBatch::DecodeBatch(std::vector<SpanSequence>& all, const BlockSize& block_
       num_residues_(static_cast<std::size_t>(block_size.entries())),
       residues_(num_residues_) {}
 
-void DecodeBatch::join(std::uint32_t slot, Ticks now) {
-  SpanSequence& sequence = all_[slot];
-  sequence.state = SpanSequence::State::decoding;
-  sequence.key = sequence.entries - iteration_;
-  sequence.residue = static_cast<std::uint32_t>(block_size_.modulo(-sequence.key));
-  sequence.since = now;
-  sequence.since_iteration = iteration_;
-  sequence.clock = clock_;
-  sequence.take_clock = residues_[sequence.residue].clock;
-  ++size_;
-  keys_ += sequence.key;
-  count_take(sequence.residue);
-  sequence.end = sequence.final_entries - sequence.key;
-  if (sequence.end > iteration_) {
-    ends_.insert(slot, sequence.end, iteration_);
-  }
-}
-
-void DecodeBatch::leave(std::uint32_t slot, Ticks now) {
-  SpanSequence& sequence = all_[slot];
-  if (sequence.end > iteration_) {
-    ends_.remove(slot);
-  }
-  settle(sequence, now);
-  sequence.state = SpanSequence::State::waiting;
-  sequence.generated = sequence.entries + 1 - sequence.prompt();
-  sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
-  sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
-  --size_;
-  keys_ -= sequence.key;
-  forget_take(sequence.residue);
-}
-
 void DecodeBatch::settle_all(Ticks now) {
   for (SpanSequence& sequence : all_) {
     if (sequence.state == SpanSequence::State::decoding) {
@@ -55,48 +22,8 @@ void DecodeBatch::settle_all(Ticks now) {
   settled_iteration_ = iteration_;
 }
 
-// Sums up what it has held since it was last settled or has joined.
-void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
-  const Residue& residue = residues_[sequence.residue];
-  const Ticks since = sequence.since;
-  const auto time = static_cast<std::int64_t>(now - since);
-  const auto steps = static_cast<Ticks>(iteration_ - sequence.since_iteration);
-  const std::int64_t blocks_before = sequence.blocks;
-  sequence.entries = sequence.key + iteration_;
-  sequence.blocks = block_size_.blocks_of(sequence.entries);
-  const std::int64_t taken = sequence.blocks - blocks_before;
-  // An entry is held from the end of its step on, a block from the start of the step that takes it.
-  const Ticks until_written = clock_ - sequence.clock - steps * since;
-  const Ticks after_taken = static_cast<Ticks>(taken) * now - (residue.clock - sequence.take_clock);
-  const Int128 entries = Int128{sequence.entries - 1} * time - until_written;
-  const Int128 blocks = Int128{blocks_before} * time + after_taken;
-  const std::int64_t room_before = blocks_before * block_size_.entries();
-  const Int128 room = Int128{room_before} * time +
-                      Int128{after_taken} * static_cast<std::uint64_t>(block_size_.entries());
-  held_.entries += entries;
-  held_.blocks += blocks;
-  sequence.wasted += room - entries;
-  if (const std::int64_t never = sequence.never_used(sequence.blocks * block_size_.entries());
-      never > 0) {
-    const Ticks begin = taken > 0 ? residue.last : since;
-    held_.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
-  }
-  sequence.since = now;
-  sequence.since_iteration = iteration_;
-  sequence.clock = clock_;
-  sequence.take_clock = residue.clock;
-}
-
-void DecodeBatch::count_take(std::uint32_t residue) {
-  if (residues_[residue].takes++ == 0) {
-    occupied_[residue / 64] |= std::uint64_t{1} << (residue % 64);
-  }
-}
-
-void DecodeBatch::forget_take(std::uint32_t residue) {
-  if (--residues_[residue].takes == 0) {
-    occupied_[residue / 64] &= ~(std::uint64_t{1} << (residue % 64));
-  }
+void DecodeBatch::sum_up_wide(SpanSequence& sequence, std::int64_t blocks_before, Ticks now) {
+  sum_up<Int128>(sequence, blocks_before, now);
 }
 
 std::int64_t DecodeBatch::count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const {
@@ -154,16 +81,6 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
   iteration_ += steps;
   residue_ = static_cast<std::size_t>(block_size_.modulo(iteration_));
   return taken;
-}
-
-void DecodeBatch::find_ends(std::vector<std::uint32_t>& leaving) {
-  ends_.take(iteration_, [&](std::uint32_t slot) {
-    if (all_[slot].end > iteration_) {
-      ends_.insert(slot, all_[slot].end, iteration_);
-    } else {
-      leaving.push_back(slot);
-    }
-  });
 }
 
 }  // namespace tessera

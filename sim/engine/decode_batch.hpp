@@ -165,6 +165,9 @@ class DecodeBatch {
   [[nodiscard]] std::int64_t count_steps_with_blocks(std::int64_t steps, std::int64_t spare) const;
   void settle_all(Ticks now);
   void settle(SpanSequence& sequence, Ticks now);
+  template <class Area>
+  void sum_up(SpanSequence& sequence, std::int64_t blocks_before, Ticks now);
+  void sum_up_wide(SpanSequence& sequence, std::int64_t blocks_before, Ticks now);
   void find_ends(std::vector<std::uint32_t>& leaving);
   void count_take(std::uint32_t residue);
   void forget_take(std::uint32_t residue);
@@ -188,5 +191,101 @@ class DecodeBatch {
   StepShape nothing_;
   KvHeld held_;  // up to when each was settled
 };
+
+inline void DecodeBatch::join(std::uint32_t slot, Ticks now) {
+  SpanSequence& sequence = all_[slot];
+  sequence.state = SpanSequence::State::decoding;
+  sequence.key = sequence.entries - iteration_;
+  sequence.residue = static_cast<std::uint32_t>(block_size_.modulo(-sequence.key));
+  sequence.since = now;
+  sequence.since_iteration = iteration_;
+  sequence.clock = clock_;
+  sequence.take_clock = residues_[sequence.residue].clock;
+  ++size_;
+  keys_ += sequence.key;
+  count_take(sequence.residue);
+  sequence.end = sequence.final_entries - sequence.key;
+  if (sequence.end > iteration_) {
+    ends_.insert(slot, sequence.end, iteration_);
+  }
+}
+
+inline void DecodeBatch::leave(std::uint32_t slot, Ticks now) {
+  SpanSequence& sequence = all_[slot];
+  if (sequence.end > iteration_) {
+    ends_.remove(slot);
+  }
+  settle(sequence, now);
+  sequence.state = SpanSequence::State::waiting;
+  sequence.generated = sequence.entries + 1 - sequence.prompt();
+  sequence.most_entries = std::max(sequence.most_entries, sequence.entries);
+  sequence.most_blocks = std::max(sequence.most_blocks, sequence.blocks);
+  --size_;
+  keys_ -= sequence.key;
+  forget_take(sequence.residue);
+}
+
+// Sums up what it has held since it was last settled or has joined.
+inline void DecodeBatch::settle(SpanSequence& sequence, Ticks now) {
+  const auto time = now - sequence.since;
+  const std::int64_t blocks_before = sequence.blocks;
+  sequence.entries = sequence.key + iteration_;
+  sequence.blocks = block_size_.blocks_of(sequence.entries);
+  const std::int64_t room = sequence.blocks * block_size_.entries();
+  Ticks all_of_it = 0;
+  if (__builtin_mul_overflow(static_cast<Ticks>(room), time, &all_of_it)) [[unlikely]] {
+    sum_up_wide(sequence, blocks_before, now);
+  } else {
+    sum_up<Ticks>(sequence, blocks_before, now);
+  }
+  if (const std::int64_t never = sequence.never_used(room); never > 0) {
+    const Residue& residue = residues_[sequence.residue];
+    const Ticks begin = sequence.blocks > blocks_before ? residue.last : sequence.since;
+    held_.never += Int128{static_cast<std::uint64_t>(never)} * (now - begin);
+  }
+  sequence.since = now;
+  sequence.since_iteration = iteration_;
+  sequence.clock = clock_;
+  sequence.take_clock = residues_[sequence.residue].clock;
+}
+
+// Its entries and blocks are those of now. An entry is held from the end of its step on, a block
+// from the start of the step that takes it.
+template <class Area>
+void DecodeBatch::sum_up(SpanSequence& sequence, std::int64_t blocks_before, Ticks now) {
+  const auto time = static_cast<Area>(now - sequence.since);
+  const auto steps = static_cast<Ticks>(iteration_ - sequence.since_iteration);
+  const auto taken = static_cast<Ticks>(sequence.blocks - blocks_before);
+  const Ticks until_written = clock_ - sequence.clock - steps * sequence.since;
+  const Ticks after_taken =
+      taken * now - (residues_[sequence.residue].clock - sequence.take_clock);
+  const Area entries = static_cast<Area>(sequence.entries - 1) * time - until_written;
+  const Area blocks = static_cast<Area>(blocks_before) * time + after_taken;
+  held_.entries += entries;
+  held_.blocks += blocks;
+  sequence.wasted += blocks * static_cast<Area>(block_size_.entries()) - entries;
+}
+
+inline void DecodeBatch::count_take(std::uint32_t residue) {
+  if (residues_[residue].takes++ == 0) {
+    occupied_[residue / 64] |= std::uint64_t{1} << (residue % 64);
+  }
+}
+
+inline void DecodeBatch::forget_take(std::uint32_t residue) {
+  if (--residues_[residue].takes == 0) {
+    occupied_[residue / 64] &= ~(std::uint64_t{1} << (residue % 64));
+  }
+}
+
+inline void DecodeBatch::find_ends(std::vector<std::uint32_t>& leaving) {
+  ends_.take(iteration_, [&](std::uint32_t slot) {
+    if (all_[slot].end > iteration_) {
+      ends_.insert(slot, all_[slot].end, iteration_);
+    } else {
+      leaving.push_back(slot);
+    }
+  });
+}
 
 }  // namespace tessera
