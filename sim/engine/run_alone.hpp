@@ -34,7 +34,7 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
       arrival = source.next_arrival();  // of a user who has waited for an end
     }
     while (arrival <= now) {
-      const Request request = source.pop();
+      const Request& request = source.pop();
       // A rejection may let a closed loop's user send the next request, now.
       if (!engine.submit(request, now)) {
         source.on_end(request, now);
