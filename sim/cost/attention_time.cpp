@@ -1,5 +1,6 @@
 #include "sim/cost/attention_time.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tessera/core/contract.hpp"
@@ -43,6 +44,13 @@ AttentionTime::AttentionTime(const AttentionWork& work, const GpuRoofs& gpu) {
   decode_sequence_ = picoseconds(streamed);
   decode_sequence_launch_ = picoseconds(decode.sequence * work.kernels);
   decode_bound_ = compute > memory ? Bound::compute : Bound::memory;
+}
+
+Duration AttentionTime::highest_price() const {
+  const std::int64_t highest = std::max(
+      {pair_.full, pair_.beside, context_token_.full, context_token_.beside, new_token_.full,
+       new_token_.beside, decode_context_token_, decode_sequence_, decode_sequence_launch_});
+  return std::max({Duration::picoseconds(highest), prefill_launch_, decode_launch_});
 }
 
 StepTime AttentionTime::per_context_token() const {

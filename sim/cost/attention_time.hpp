@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/cost/kernel_time.hpp"
+#include "sim/cost/step_parts.hpp"
 
 namespace tessera {
 
@@ -13,46 +14,28 @@ class AttentionTime {
   //   max(compute + k·memory, memory + k·compute),  k = 2^(1/q) - 1,
   // which is their q-norm where one is nothing or both are equal, and linear on either side.
   [[nodiscard]] StepTime prefill(const StepShape& shape) const {
-    StepTime parts;
-    if (shape.prefill_tokens > Tokens{0}) {
-      add_prefill(shape, parts);
-    }
-    return parts;
+    StepParts<Int128> parts;
+    add_prefill(shape, parts);
+    return parts.time();
   }
   // Of the decodes: linear in the context, rows that are scanned in vain among it.
   [[nodiscard]] StepTime decode(const StepShape& shape) const {
-    StepTime parts;
+    StepParts<Int128> parts;
     add_decode(shape, parts);
-    return parts;
+    return parts.time();
   }
-  // The same, added to the time of a step. The first has prefills.
-  void add_prefill(const StepShape& shape, StepTime& time) const {
-    const std::int64_t tokens = shape.prefill_tokens.count();
-    const std::int64_t context = shape.prefill_context.count();
-    const std::int64_t pairs = shape.prefill_pairs + tokens * masked_pairs_;
-    const Int128 compute = Int128{pair_.full} * pairs + Int128{context_token_.beside} * context +
-                           Int128{new_token_.beside} * tokens;
-    const Int128 memory = Int128{context_token_.full} * context + Int128{new_token_.full} * tokens +
-                          Int128{pair_.beside} * pairs;
-    time.overhead += prefill_launch_;
-    if (compute > memory) {
-      time.compute += Duration::picoseconds(compute);
-    } else {
-      time.memory += Duration::picoseconds(memory);
-    }
+  // Both, added to a step's: all products and sums are in `Integer`.
+  template <class Integer>
+  void add(const StepShape& shape, StepParts<Integer>& step) const {
+    add_prefill(shape, step);
+    add_decode(shape, step);
   }
-  void add_decode(const StepShape& shape, StepTime& time) const {
-    const Tokens read = shape.decode_context + shape.work.cells_scanned;
-    const Int128 picoseconds = Int128{decode_context_token_} * read.count() +
-                               Int128{decode_sequence_} * shape.decode_sequences;
-    (decode_bound_ == Bound::compute ? time.compute : time.memory) +=
-        Duration::picoseconds(picoseconds);
-    if (shape.decode_sequences > 0) {
-      time.overhead += decode_launch_;
-      time.overhead +=
-          Duration::picoseconds(Int128{decode_sequence_launch_} * shape.decode_sequences);
-    }
+  // The pairs that are computed, in vain among them.
+  [[nodiscard]] std::int64_t pairs(const StepShape& shape) const {
+    return shape.prefill_pairs + shape.prefill_tokens.count() * masked_pairs_;
   }
+  // Of all that is priced.
+  [[nodiscard]] Duration highest_price() const;
   // What a token of the decodes' context adds to that.
   [[nodiscard]] StepTime per_context_token() const;
 
@@ -63,6 +46,37 @@ class AttentionTime {
     std::int64_t beside = 0;
   };
   static Price price(double seconds, double share);
+
+  template <class Integer>
+  void add_prefill(const StepShape& shape, StepParts<Integer>& step) const {
+    if (shape.prefill_tokens <= Tokens{0}) {
+      return;
+    }
+    const Integer tokens = shape.prefill_tokens.count();
+    const Integer context = shape.prefill_context.count();
+    const Integer computed = pairs(shape);
+    const Integer compute =
+        pair_.full * computed + context_token_.beside * context + new_token_.beside * tokens;
+    const Integer memory =
+        context_token_.full * context + new_token_.full * tokens + pair_.beside * computed;
+    step.overhead += static_cast<Integer>(prefill_launch_.picoseconds());
+    if (compute > memory) {
+      step.compute += compute;
+    } else {
+      step.memory += memory;
+    }
+  }
+  template <class Integer>
+  void add_decode(const StepShape& shape, StepParts<Integer>& step) const {
+    const Integer read = (shape.decode_context + shape.work.cells_scanned).count();
+    const Integer sequences = shape.decode_sequences;
+    (decode_bound_ == Bound::compute ? step.compute : step.memory) +=
+        decode_context_token_ * read + decode_sequence_ * sequences;
+    if (sequences > 0) {
+      step.overhead +=
+          static_cast<Integer>(decode_launch_.picoseconds()) + decode_sequence_launch_ * sequences;
+    }
+  }
 
   Duration prefill_launch_;
   Price pair_;

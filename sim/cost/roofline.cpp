@@ -4,12 +4,13 @@
 // A step's time is a sum of integers: a function of its tokens, one of its sampling sequences, each
 // rounded once per distinct count and remembered, and prices of what attention reads.
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <memory>
 #include <vector>
 
 #include "sim/cost/as_launched.hpp"
 #include "sim/cost/attention_time.hpp"
+#include "sim/cost/count_memo.hpp"
 #include "sim/cost/kernel_time.hpp"
 #include "sim/cost/models.hpp"
 #include "sim/cost/ring_time.hpp"
@@ -17,37 +18,6 @@
 
 namespace tessera {
 namespace {
-
-// What a function of a count gave, for counts that come back.
-class CountMemo {
- public:
-  // The reference is good until the next call.
-  template <class Function>
-  const StepTime& get(std::int64_t count, Function work_out) {
-    if (count >= limit) {
-      unusual_ = work_out();
-      return unusual_;
-    }
-    const auto index = static_cast<std::size_t>(count);
-    std::unique_ptr<Page>& page = pages_[index / page_size];
-    if (!page) {
-      page = std::make_unique<Page>();
-    }
-    std::optional<StepTime>& entry = (*page)[index % page_size];
-    if (!entry) {
-      entry = work_out();
-    }
-    return *entry;
-  }
-
- private:
-  static constexpr std::int64_t limit = 1 << 16;  // keeps the memory of one model small
-  // Pages, so that a few large counts do not cost the memory of all smaller ones.
-  static constexpr std::size_t page_size = 64;
-  using Page = std::array<std::optional<StepTime>, page_size>;
-  std::array<std::unique_ptr<Page>, limit / page_size> pages_;
-  StepTime unusual_;
-};
 
 // Traffic priced by the GiB, so that a price in whole picoseconds is fine enough.
 class Traffic {
@@ -97,22 +67,18 @@ class RooflineModel final : public CostModel {
         small_page_mapping_(gpu.small_page_mapping),
         device_(roofs_.concat.bytes_per_second),
         strided_(roofs_.concat_strided.bytes_per_second),
-        link_(host_link(gpu)) {}
+        link_(host_link(gpu)),
+        plain_below_(most_of_plain_steps()) {}
 
   StepTime step(const StepShape& shape) override {
-    StepTime time = counts_part(shape);
-    time.overhead += launch_gap(shape, time);
-    if (shape.prefill_tokens > Tokens{0}) {
-      attention_.add_prefill(shape, time);
+    if (is_plain(shape)) [[likely]] {
+      if (const ShortParts* const tokens = by_tokens_.find(shape.tokens().count())) {
+        if (const ShortParts* const sampled = by_sampled_.find(shape.sampled_sequences)) {
+          return plain_time(shape, *tokens, *sampled);
+        }
+      }
     }
-    attention_.add_decode(shape, time);
-    if (!(shape.work == KvWork{})) {
-      time += copy_time(shape);
-      time += swap_time(shape.work);
-      time.overhead += mapping_time(shape.work);
-    }
-    time.overhead += batching_time(shape);
-    return time;
+    return any_time(shape);
   }
 
   [[nodiscard]] std::optional<StepTime> per_context_token() const override {
@@ -132,13 +98,46 @@ class RooflineModel final : public CostModel {
     return {shape.prefill_tokens, Tokens{shape.decode_sequences}};
   }
 
+  // Steps of which nothing is asked but new tokens and attention, and whose numbers are so small
+  // that the prices of attention are short.
+  [[nodiscard]] bool is_plain(const StepShape& shape) const {
+    const std::int64_t most = attention_.pairs(shape) | shape.prefill_context.count() |
+                              shape.decode_context.count() | shape.prefill_sequences |
+                              shape.decode_sequences;
+    return static_cast<std::uint64_t>(most) < plain_below_ && shape.writes_kv &&
+           shape.work == KvWork{};
+  }
+  [[nodiscard]] std::uint64_t most_of_plain_steps() const;
+  [[nodiscard]] StepTime plain_time(const StepShape& shape, ShortParts sum,
+                                    const ShortParts& sampled) const {
+    sum += sampled;
+    attention_.add(shape, sum);
+    const auto a_step = static_cast<std::int64_t>(overheads_.step.picoseconds());
+    const auto a_sequence = static_cast<std::int64_t>(overheads_.sequence.picoseconds());
+    sum.overhead += a_step + a_sequence * sequences_of(shape);
+    return sum.time();
+  }
+  [[gnu::noinline]] StepTime any_time(const StepShape& shape) {
+    StepTime time = counts_part(shape);
+    time.overhead += launch_gap(shape, time);
+    StepParts<Int128> attention;
+    attention_.add(shape, attention);
+    time += attention.time();
+    if (!(shape.work == KvWork{})) {
+      time += copy_time(shape);
+      time += swap_time(shape.work);
+      time.overhead += mapping_time(shape.work);
+    }
+    time.overhead += batching_time(shape);
+    return time;
+  }
+
   [[nodiscard]] OperationWork work_of(Operation operation, Tokens tokens) const;
   [[nodiscard]] OperationWork work_of(Operation operation, std::int64_t sampled) const;
   [[nodiscard]] const Roofs& roofs_of_kernels(Operation operation) const;
   [[nodiscard]] StepTime operation_time(Operation operation, const NewTokens& tokens) const;
   [[nodiscard]] StepTime operation_time(Operation operation, std::int64_t sampled) const;
-  // The reference is good until the next call.
-  [[nodiscard]] const StepTime& tokens_part(const StepShape& shape);
+  [[nodiscard]] StepTime tokens_part(const StepShape& shape);
   // Of all that follows from the numbers of tokens and of sampling sequences.
   [[nodiscard]] StepTime counts_part(const StepShape& shape) {
     StepTime time = tokens_part(shape);
@@ -155,8 +154,10 @@ class RooflineModel final : public CostModel {
   [[nodiscard]] Duration mapping_time(const KvWork& work) const;
   // The engine's own, for the step and for each of its sequences.
   [[nodiscard]] Duration batching_time(const StepShape& shape) const {
-    return overheads_.step +
-           overheads_.sequence * (shape.prefill_sequences + shape.decode_sequences);
+    return overheads_.step + overheads_.sequence * sequences_of(shape);
+  }
+  static std::int64_t sequences_of(const StepShape& shape) {
+    return shape.prefill_sequences + shape.decode_sequences;
   }
   [[nodiscard]] OperationTime row(Operation operation, const StepTime& time) const;
   void add_attention(const StepShape& shape, std::vector<OperationTime>& rows) const;
@@ -180,8 +181,19 @@ class RooflineModel final : public CostModel {
   CountMemo by_prefill_tokens_;
   CountMemo by_tokens_computed_again_;
   CountMemo by_sampled_;
-  StepTime seldom_;
+  std::uint64_t plain_below_;  // the numbers of plain steps; 0: there are none
 };
+
+// A power of two that all numbers of plain steps are below: such a number times a price is short.
+// It is no less than that of tokens, which are remembered.
+std::uint64_t RooflineModel::most_of_plain_steps() const {
+  const bool knows_prices = overheads_.launch == Duration{} && slower_prefill_ == 0.0;
+  const Duration highest = std::max(
+      {attention_.highest_price(), overheads_.step, overheads_.sequence, Duration::picoseconds(1)});
+  const Int128 most = short_time / highest.picoseconds();
+  const bool is_enough = most >= CountMemo::limit;
+  return knows_prices && is_enough ? std::bit_floor(static_cast<std::uint64_t>(most)) : 0;
+}
 
 OperationWork RooflineModel::work_of(Operation operation, Tokens tokens) const {
   const OperationWork work = token_work(operation, model_, precision_, tokens, shard_);
@@ -220,7 +232,7 @@ StepTime RooflineModel::operation_time(Operation operation, std::int64_t sampled
          rings_.beside(operation, Tokens{sampled});
 }
 
-const StepTime& RooflineModel::tokens_part(const StepShape& shape) {
+StepTime RooflineModel::tokens_part(const StepShape& shape) {
   const NewTokens tokens = tokens_of(shape);
   const auto work_out = [&] { return token_time(shape); };
   if (shape.writes_kv && (slower_prefill_ == 0.0 || tokens.prefill == Tokens{0})) {
@@ -230,8 +242,7 @@ const StepTime& RooflineModel::tokens_part(const StepShape& shape) {
     CountMemo& memo = shape.writes_kv ? by_prefill_tokens_ : by_tokens_computed_again_;
     return memo.get(tokens.prefill.count(), work_out);
   }
-  seldom_ = work_out();
-  return seldom_;
+  return work_out();
 }
 
 StepTime RooflineModel::token_time(const StepShape& shape) const {

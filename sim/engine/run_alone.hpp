@@ -25,7 +25,7 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
   SimTime arrival = source.next_arrival();
   while (true) {
     while (arrival <= now) {
-      const Request request = source.pop();
+      const Request& request = source.pop();
       // A rejection may let a closed loop's user send the next request, now.
       if (!engine.submit(request, now)) {
         source.on_end(request, now);

@@ -100,7 +100,7 @@ class Node {
   // Requests are sent when they arrive.
   void route_arrivals() {
     while (source_.next_arrival() <= now_) {
-      const Request request = source_.pop();
+      const Request& request = source_.pop();
       const std::size_t chosen = router_->choose(request, views_);
       ++views_[chosen].outstanding;
       if (replicas_[chosen].at_boundary) {

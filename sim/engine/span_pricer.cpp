@@ -8,10 +8,6 @@
 namespace tessera {
 namespace {
 
-std::int64_t picoseconds_of(const StepTime& time) {
-  return static_cast<std::int64_t>(time.total().picoseconds());
-}
-
 StepTime times(const StepTime& time, Int128 n) {
   const auto scaled = [n](Duration part) { return Duration::picoseconds(part.picoseconds() * n); };
   return {scaled(time.compute), scaled(time.memory), scaled(time.overhead), scaled(time.link)};
@@ -27,21 +23,6 @@ SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
       workspace_of_steps_(scenario.model, scenario.precision, Shard{}, step_workspace(scenario)),
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)) {}
-
-SpanPricer::Mixed SpanPricer::mixed(const StepShape& shape) {
-  Mixed step{cost_->step(shape), 0, Bytes{0}, Duration{}};
-  step.total = picoseconds_of(step.time);
-  step.workspace = workspace_of(shape);
-  if (shape.prefill_sequences > 0) {
-    std::int64_t without = 0;
-    if (shape.decode_sequences > 0) {
-      without =
-          decodes(shape.decode_sequences).total + context_total_ * shape.decode_context.count();
-    }
-    step.of_prefills = Duration::picoseconds(std::max(step.total - without, std::int64_t{0}));
-  }
-  return step;
-}
 
 SpanPricer::Decodes& SpanPricer::work_out(std::size_t sequences) {
   if (sequences >= decodes_.size()) {
@@ -74,12 +55,6 @@ SpanPricer::Counted SpanPricer::counted() const {
     sum.time += times(context_, for_context / context_total_);
   }
   return sum;
-}
-
-Bytes SpanPricer::workspace_of(const StepShape& shape) const {
-  const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
-  const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences_);
-  return std::min(workspace_of_steps_.bytes(tokens, sequences), workspace_);
 }
 
 }  // namespace tessera

@@ -2,6 +2,7 @@
 // number of sequences that only decode.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -45,7 +46,19 @@ class SpanPricer {
   [[nodiscard]] DurationSeries series(const Decodes& decodes, std::int64_t context) const {
     return {decodes.total + context_total_ * context, decodes.growth};
   }
-  [[nodiscard]] Mixed mixed(const StepShape& shape);
+  [[nodiscard]] Mixed mixed(const StepShape& shape) {
+    Mixed step{cost_->step(shape), 0, workspace_of(shape), Duration{}};
+    step.total = picoseconds_of(step.time);
+    if (shape.prefill_sequences > 0) {
+      std::int64_t without = 0;
+      if (shape.decode_sequences > 0) {
+        without =
+            decodes(shape.decode_sequences).total + context_total_ * shape.decode_context.count();
+      }
+      step.of_prefills = Duration::picoseconds(std::max(step.total - without, std::int64_t{0}));
+    }
+    return step;
+  }
 
   // Steps have run: decodes of so many picoseconds, or a mixed one of so many sequences.
   static void count(Decodes& decodes, std::int64_t steps, std::int64_t duration) {
@@ -70,7 +83,14 @@ class SpanPricer {
 
  private:
   Decodes& work_out(std::size_t sequences);
-  [[nodiscard]] Bytes workspace_of(const StepShape& shape) const;
+  [[nodiscard]] Bytes workspace_of(const StepShape& shape) const {
+    const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
+    const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences_);
+    return std::min(workspace_of_steps_.bytes(tokens, sequences), workspace_);
+  }
+  static std::int64_t picoseconds_of(const StepTime& time) {
+    return static_cast<std::int64_t>(time.total().picoseconds());
+  }
 
   Bytes workspace_;  // of the profile run
   std::unique_ptr<CostModel> cost_;

@@ -42,21 +42,20 @@ class ClosedLoop final : public RequestSource {
     return users_.empty() || counts_.requests == end_.requests ? SimTime::max() : users_.top().at;
   }
 
-  Request pop() override {
+  const Request& pop() override {
     TESSERA_INVARIANT(next_arrival() < SimTime::max(),
                       "a request is taken only when one is known to arrive");
     const Return user = users_.top();
     users_.pop();
-    Request request;
-    request.id = RequestId{counts_.requests};
-    request.arrival = user.at;
-    request.prompt = default_length;
-    request.output = default_length;
-    request.client = user.user;
-    request.content.conversation = counts_.requests;
-    lengths_.apply(request, counts_);
+    request_.id = RequestId{counts_.requests};
+    request_.arrival = user.at;
+    request_.prompt = default_length;
+    request_.output = default_length;
+    request_.client = user.user;
+    request_.content.conversation = counts_.requests;
+    lengths_.apply(request_, counts_);
     ++counts_.requests;
-    return request;
+    return request_;
   }
 
   void on_end(const Request& request, SimTime now) override {
@@ -83,6 +82,7 @@ class ClosedLoop final : public RequestSource {
     }
   }
 
+  Request request_;  // the one that was taken; what all have in common is never written again
   double mean_think_seconds_;
   GapQuantum quantum_;
   RequestLengths lengths_;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <tuple>
 
 #include "sim/workload/csv_table.hpp"
 #include "sim/workload/line_reader.hpp"
 #include "sim/workload/number_text.hpp"
-#include "sim/workload/uniform.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -97,21 +97,18 @@ Length::Length(const LengthSpec& spec, const std::string& name, const std::strin
                  },
              },
              spec);
+  range_ = static_cast<std::uint64_t>(max_ - min_);
 }
 
-std::int64_t Length::draw_other(RandomStream& stream) const {
-  return std::visit(
-      Overloaded{
-          [](const Fixed& fixed) { return fixed.tokens; },
-          [&](const Uniform& uniform) { return draw_between(stream, uniform.min, uniform.max); },
-          [&](const Lognormal& lognormal) { return lognormal.draw(stream); },
-          [&](const Zipf& zipf) { return zipf(stream); },
-          [&](const Empirical& empirical) {
-            const auto last = static_cast<std::int64_t>(empirical.lengths.size()) - 1;
-            return empirical.lengths[static_cast<std::size_t>(draw_between(stream, 0, last))];
-          },
-      },
-      law_);
+void Length::draw(RandomStream& stream, Draws& lengths) const {
+  std::visit([&](const auto& law) { draw(law, stream, lengths); }, law_);
+}
+
+void Length::draw(const Lognormal& law, RandomStream& stream, Draws& lengths) {
+  std::array<double, std::tuple_size_v<Draws>> normals;
+  draw_normals(stream, normals);
+  std::transform(normals.begin(), normals.end(), lengths.begin(),
+                 [&](double normal) { return rounded(law.median * std::exp(law.sigma * normal)); });
 }
 
 std::int64_t Length::num_rows() const {

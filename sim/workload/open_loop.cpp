@@ -1,4 +1,7 @@
 // Arrivals that take no notice of the node: gap after gap, in constant memory.
+#include <algorithm>
+#include <array>
+
 #include "sim/workload/gaps.hpp"
 #include "sim/workload/sources.hpp"
 #include "tessera/core/contract.hpp"
@@ -11,24 +14,25 @@ class OpenLoop final : public RequestSource {
  public:
   OpenLoop(Gaps gaps, RequestLengths lengths, SourceEnd end, std::uint64_t seed)
       : gaps_(std::move(gaps)), lengths_(std::move(lengths)), end_(end), stream_(seed, "arrivals") {
-    plain_.prompt = default_length;
-    plain_.output = default_length;
-    advance();
+    draw_arrivals();
   }
 
-  [[nodiscard]] SimTime next_arrival() const override { return next_; }
+  [[nodiscard]] SimTime next_arrival() const override { return ahead_[next_]; }
 
-  Request pop() override {
-    TESSERA_INVARIANT(next_ < SimTime::max(),
+  const Request& pop() override {
+    TESSERA_INVARIANT(next_arrival() < SimTime::max(),
                       "a request is taken only when one is known to arrive");
-    Request request = plain_;
-    request.id = RequestId{counts_.requests};
-    request.arrival = next_;
-    request.content.conversation = counts_.requests;
-    lengths_.apply(request, counts_);
+    request_.id = RequestId{counts_.requests};
+    request_.arrival = next_arrival();
+    request_.prompt = default_length;
+    request_.output = default_length;
+    request_.content.conversation = counts_.requests;
+    lengths_.apply(request_, counts_);
     ++counts_.requests;
-    advance();
-    return request;
+    if (++next_ == num_ahead_) {
+      draw_arrivals();
+    }
+    return request_;
   }
 
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
@@ -36,22 +40,39 @@ class OpenLoop final : public RequestSource {
   [[nodiscard]] SourceCounts counts() const override { return counts_; }
 
  private:
-  void advance() {
-    if (counts_.requests == end_.requests) {
-      next_ = SimTime::max();
-      return;
+  // The next ones, so many at a time that the stream stays in registers. Behind the last that there
+  // is comes the end of time.
+  [[gnu::noinline]] void draw_arrivals() {
+    RandomStream stream = stream_;
+    SimTime last = last_drawn_;
+    const std::int64_t left = end_.requests - counts_.requests;
+    const std::size_t wanted = std::min(static_cast<std::size_t>(left), ahead_.size());
+    std::size_t drawn = 0;
+    for (; drawn < wanted; ++drawn) {
+      last += gaps_(stream);
+      if (last > end_.last_arrival) {
+        break;
+      }
+      ahead_[drawn] = last;
     }
-    last_ += gaps_(stream_);
-    next_ = last_ <= end_.last_arrival ? last_ : SimTime::max();
+    if (drawn < ahead_.size()) {
+      ahead_[drawn++] = SimTime::max();
+    }
+    num_ahead_ = drawn;
+    stream_ = stream;
+    last_drawn_ = last;
+    next_ = 0;
   }
 
-  Request plain_;  // what requests have in common: to copy is cheaper than to make anew
+  Request request_;  // the one that was taken; what all have in common is never written again
   Gaps gaps_;
   RequestLengths lengths_;
   SourceEnd end_;
   RandomStream stream_;
-  SimTime last_;
-  SimTime next_;
+  SimTime last_drawn_;
+  std::array<SimTime, 64> ahead_;
+  std::size_t next_ = 0;
+  std::size_t num_ahead_ = 0;
   SourceCounts counts_;
 };
 

@@ -1,98 +1,102 @@
-// Ids are found by where their digits end, then set beside each other, eight characters each, and
-// turned to numbers four at a time. Whether the text is plain is asked once for 64 characters.
+// An id is read by itself where those before it were of another length; those behind it are then
+// tried several at a time. Ids are handed out in order, so that they are long runs of equal lengths
+// (of 24 ids of a published row, one is longer than the id before it).
 #include "sim/workload/plain_ids.hpp"
 
-#include <array>
-#include <bit>
 #include <cstring>
 
-#include "sim/workload/digit_blocks.hpp"
+#include "sim/workload/equal_ids.hpp"
 
 namespace tessera {
 namespace {
 
-static_assert(readable_behind >= block_characters + sizeof(std::uint64_t));
+static_assert(readable_behind >= ids_at_once * sizeof(std::uint64_t));
 
-// By an id's length: what makes digits of the eight characters that end with it. In a plain list no
-// id is longer than eight; what is made of others does not matter.
-constexpr std::array<std::uint64_t, block_characters> digits_of_id = [] {
-  std::array<std::uint64_t, block_characters> masks{};
-  for (std::size_t length = 1; length <= 8; ++length) {
-    masks[length] = std::uint64_t{0x0F0F0F0F0F0F0F0F} << (8 * (8 - length));
-  }
-  return masks;
-}();
-
-// Walks over a list with `gap` characters between its ids.
+// Walks over a list with `gap` characters between its ids, of no more than eight digits.
 template <std::size_t gap>
 class PlainList {
  public:
-  PlainList(const char* text, ContentLists& lists) : at_(text), lists_(lists) {}
+  PlainList(const char* text, ContentLists& lists)
+      : at_(text), lists_(lists), id_(lists.room_for(room)), room_end_(id_ + room) {}
 
-  // Writes the ids' digits into the open list. Where the list ends; null for one that is not plain.
-  const char* take_digits() {
-    while (take_block()) {
-      if (end_ != nullptr) {
-        return end_;
+  // Writes the ids into the open list. Where the list ends; null for one that is not plain.
+  const char* take_ids() {
+    while (const std::size_t length = take_one()) {
+      if (*at_ == ']') {
+        return end_list();
+      }
+      if (std::memcmp(at_, ", ", gap) != 0) {
+        break;
+      }
+      at_ += gap;
+      if (at_[length] == ',' && length <= id_forms<gap>.size() && take_equals(length)) {
+        return end_list();
       }
     }
     return nullptr;
   }
 
  private:
-  // Takes the ids that end among the next characters. Whether the list is plain so far.
-  bool take_block() {
-    const std::uint64_t digits = digits_among(at_);
-    const std::uint64_t starts = digits & ~(digits << 1);
-    std::uint64_t ends = ~digits & (digits << 1);  // the characters behind the digits
-    const std::uint64_t unexpected = (starts ^ (ends << gap | 1)) | too_long(digits);
-    std::uint64_t* id = lists_.room_for(block_characters / 2);
-    std::size_t start = 0;
-    while (ends != 0) {
-      const auto end = static_cast<std::size_t>(std::countr_zero(ends));
-      ends &= ends - 1;
-      std::uint64_t eight = 0;
-      std::memcpy(&eight, at_ + end - sizeof eight, sizeof eight);
-      *id++ = eight & digits_of_id[end - start];
-      if (std::memcmp(at_ + end, ", ", gap) != 0) {
-        lists_.extend_to(id);
-        end_ = at_ + end + 1;
-        return at_[end] == ']' && unexpected << (block_characters - end) == 0;
-      }
-      start = end + gap;
-    }
-    lists_.extend_to(id);
-    at_ += start;
-    return unexpected == 0;
-  }
+  static constexpr std::size_t room = 64;
 
-  // Digits that eight others follow.
-  static std::uint64_t too_long(std::uint64_t digits) {
-    const std::uint64_t two = digits & (digits >> 1);
-    const std::uint64_t four = two & (two >> 2);
-    return four & (four >> 4) & (digits >> 8);
+  // How many digits it has.
+  std::size_t take_one() {
+    const DigitRun run = short_digit_run(at_);
+    make_room();
+    *id_++ = run.value;
+    at_ += run.length;
+    return run.length;
+  }
+  // Those that come next and have a gap behind them. Whether one more, as long, was the last.
+  bool take_equals(std::size_t length) {
+    const IdForm& form = id_forms<gap>[length - 1];
+    make_room();
+    std::size_t matching = read_ids(form, at_, id_);
+    while (matching == ids_at_once * sizeof(std::uint64_t)) {
+      id_ += ids_at_once;
+      at_ += ids_at_once * (length + gap);
+      make_room();
+      matching = read_ids(form, at_, id_);
+    }
+    id_ += matching / sizeof(std::uint64_t);
+    at_ += matching / sizeof(std::uint64_t) * (length + gap);
+    if (matching % sizeof(std::uint64_t) != length || at_[length] != ']') {
+      return false;
+    }
+    ++id_;
+    at_ += length;
+    return true;
+  }
+  // Behind its ']'.
+  const char* end_list() {
+    lists_.extend_to(id_);
+    return at_ + 1;
+  }
+  // For as many as are read at once.
+  void make_room() {
+    if (id_ + ids_at_once > room_end_) [[unlikely]] {
+      lists_.extend_to(id_);
+      id_ = lists_.room_for(room);
+      room_end_ = id_ + room;
+    }
   }
 
   const char* at_;  // an id begins here
-  const char* end_ = nullptr;
   ContentLists& lists_;
+  std::uint64_t* id_;  // where the next one belongs
+  std::uint64_t* room_end_;
 };
 
 }  // namespace
 
 bool take_plain_ids(PlainText& text, ContentLists& lists) {
-  const char* end = PlainList<2>(text.at(), lists).take_digits();
+  const char* end = PlainList<2>(text.at(), lists).take_ids();
   if (end == nullptr) {
     lists.clear();  // of what was read until there was no blank
-    end = PlainList<1>(text.at(), lists).take_digits();
+    end = PlainList<1>(text.at(), lists).take_ids();
   }
   if (end == nullptr) {
     return false;
-  }
-  static_cast<void>(lists.room_for(block_numbers));  // whose last ones may be beyond the list
-  const std::span<std::uint64_t> ids = lists.open();
-  for (std::size_t i = 0; i < ids.size(); i += block_numbers) {
-    turn_to_numbers(ids.data() + i);
   }
   text.skip(static_cast<std::size_t>(end - text.at()));
   return true;

@@ -1,5 +1,5 @@
 // Lists of ids in JSON as programs write them: whole numbers of up to eight digits with ", " or
-// with "," between them, read many characters at a time.
+// with "," between them, read several at a time.
 #pragma once
 
 #include "sim/workload/content_lists.hpp"
@@ -7,9 +7,8 @@
 
 namespace tessera {
 
-// Takes such a list, of one id or more, from behind its '[' to behind its ']', as the open list. In
-// front of it stand eight characters that may be looked at. False, with `text` where it was and the
-// open list in no defined state, for one that is not plain.
+// Takes such a list, of one id or more, from behind its '[' to behind its ']', as the open list.
+// False, with `text` where it was and the open list in no defined state, for one that is not plain.
 [[nodiscard]] bool take_plain_ids(PlainText& text, ContentLists& lists);
 
 }  // namespace tessera

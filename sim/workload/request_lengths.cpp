@@ -23,23 +23,20 @@ bool name_one_file(const WorkloadSpec& spec, const std::string& directory) {
 
 RequestLengths::RequestLengths(const WorkloadSpec& spec, std::uint64_t seed,
                                const std::string& directory)
-    : max_total_(spec.max_total_tokens),
-      prompt_stream_(seed, "prompt_tokens"),
-      output_stream_(seed, "output_tokens"),
-      max_output_stream_(seed, "max_output_tokens"),
-      row_stream_(seed, "rows") {
+    : max_total_(spec.max_total_tokens), row_stream_(seed, "rows") {
   if (spec.prompt_tokens) {
-    prompt_.emplace(*spec.prompt_tokens, "prompt_tokens", directory);
+    prompt_.emplace(*spec.prompt_tokens, seed, "prompt_tokens", directory);
   }
   if (spec.output_tokens) {
-    output_.emplace(*spec.output_tokens, "output_tokens", directory);
+    output_.emplace(*spec.output_tokens, seed, "output_tokens", directory);
   }
   if (spec.max_output_tokens) {
-    max_output_.emplace(*spec.max_output_tokens, "max_output_tokens", directory);
+    max_output_.emplace(*spec.max_output_tokens, seed, "max_output_tokens", directory);
   }
   if (name_one_file(spec, directory)) {
-    joint_rows_ = prompt_->num_rows();
-    TESSERA_INVARIANT(joint_rows_ == output_->num_rows(), "columns of one file are equally long");
+    joint_rows_ = prompt_->law().num_rows();
+    TESSERA_INVARIANT(joint_rows_ == output_->law().num_rows(),
+                      "columns of one file are equally long");
   }
   draws_two_ = prompt_ && output_ && joint_rows_ == 0 && !max_output_ && !max_total_;
 }
@@ -47,18 +44,18 @@ RequestLengths::RequestLengths(const WorkloadSpec& spec, std::uint64_t seed,
 void RequestLengths::apply_any(Request& request, SourceCounts& counts) {
   if (joint_rows_ > 0) {
     const std::int64_t row = draw_between(row_stream_, 0, joint_rows_ - 1);
-    request.prompt = prompt_->in_row(row, counts.clamped_prompts);
-    request.output = output_->in_row(row, counts.clamped_outputs);
+    request.prompt = prompt_->law().in_row(row, counts.clamped_prompts);
+    request.output = output_->law().in_row(row, counts.clamped_outputs);
   } else {
     if (prompt_) {
-      request.prompt = prompt_->draw(prompt_stream_, counts.clamped_prompts);
+      request.prompt = prompt_->next(counts.clamped_prompts);
     }
     if (output_) {
-      request.output = output_->draw(output_stream_, counts.clamped_outputs);
+      request.output = output_->next(counts.clamped_outputs);
     }
   }
   if (max_output_) {
-    request.max_output = max_output_->draw(max_output_stream_, counts.clamped_outputs);
+    request.max_output = max_output_->next(counts.clamped_outputs);
   }
   if (max_total_ && request.prompt + request.output > *max_total_) {
     // A prompt that leaves no room still asks for one token: the engine says that it cannot be

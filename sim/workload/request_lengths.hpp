@@ -20,8 +20,8 @@ class RequestLengths {
   // Replaces the recorded lengths in `request` by draws, and shortens its output to the total.
   void apply(Request& request, SourceCounts& counts) {
     if (draws_two_) {
-      request.prompt = prompt_->draw(prompt_stream_, counts.clamped_prompts);
-      request.output = output_->draw(output_stream_, counts.clamped_outputs);
+      request.prompt = prompt_->next(counts.clamped_prompts);
+      request.output = output_->next(counts.clamped_outputs);
     } else {
       apply_any(request, counts);
     }
@@ -31,15 +31,12 @@ class RequestLengths {
   void apply_any(Request& request, SourceCounts& counts);
 
   bool draws_two_ = false;  // a prompt and an output, each by itself, and nothing else
-  std::optional<Length> prompt_;
-  std::optional<Length> output_;
-  std::optional<Length> max_output_;
+  std::optional<LengthDraws> prompt_;
+  std::optional<LengthDraws> output_;
+  std::optional<LengthDraws> max_output_;
   // Rows of the file that both lengths come from; 0: each is drawn by itself.
   std::int64_t joint_rows_ = 0;
   std::optional<Tokens> max_total_;
-  RandomStream prompt_stream_;
-  RandomStream output_stream_;
-  RandomStream max_output_stream_;
   RandomStream row_stream_;
 };
 

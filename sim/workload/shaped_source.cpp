@@ -54,13 +54,13 @@ class ShapedSource final : public RequestSource {
                           : std::min(turns_.top().at, arrivals_->next_arrival());
   }
 
-  Request pop() override {
+  const Request& pop() override {
     TESSERA_INVARIANT(next_arrival() < SimTime::max(),
                       "a request is taken only when one is known to arrive");
-    Request request = next_request();
-    request.id = RequestId{num_requests_++};
-    attributes_.apply_patience(request);
-    return request;
+    take_next();
+    request_.id = RequestId{num_requests_++};
+    attributes_.apply_patience(request_);
+    return request_;
   }
 
   void on_end(const Request& request, SimTime now) override {
@@ -105,19 +105,19 @@ class ShapedSource final : public RequestSource {
   }
 
  private:
-  Request next_request() {
+  // Takes whichever comes first, a turn that follows or a conversation's first.
+  void take_next() {
     if (!turns_.empty() && turns_.top().at <= arrivals_->next_arrival()) {
-      Request request = turns_.top().request;
+      request_ = turns_.top().request;
       turns_.pop();
-      return request;
+      return;
     }
-    Request request = arrivals_->pop();
-    attributes_.apply_identity(request);
-    shorten(request);
+    request_ = arrivals_->pop();
+    attributes_.apply_identity(request_);
+    shorten(request_);
     if (const std::int64_t more = draw_following_turns(); more > 0) {
-      turns_left_[request.content.conversation] = more;
+      turns_left_[request_.content.conversation] = more;
     }
-    return request;
   }
 
   // A prefix has made the prompt longer than the one that the output was shortened for.
@@ -167,6 +167,7 @@ class ShapedSource final : public RequestSource {
 
   [[nodiscard]] SimTime last_arrival() const { return SourceEnd::of_generator(spec_).last_arrival; }
 
+  Request request_;  // the one that was taken
   std::unique_ptr<RequestSource> arrivals_;
   WorkloadSpec spec_;
   RequestLengths lengths_;  // of the turns that follow

@@ -23,27 +23,27 @@ class TraceReplay final : public RequestSource {
     return counts_.requests < num_requests_ ? SimTime::at(next_row().arrival) : SimTime::max();
   }
 
-  Request pop() override {
+  const Request& pop() override {
     TESSERA_INVARIANT(counts_.requests < num_requests_,
                       "a request is taken only when one is known to arrive");
     const TraceRow& row = next_row();
-    Request request;
-    request.id = RequestId{counts_.requests};
-    request.arrival = SimTime::at(row.arrival);
-    request.prompt = Tokens{row.prompt};
-    request.output = Tokens{row.output};
+    request_ = Request{};
+    request_.id = RequestId{counts_.requests};
+    request_.arrival = SimTime::at(row.arrival);
+    request_.prompt = Tokens{row.prompt};
+    request_.output = Tokens{row.output};
     if (row.max_output > 0) {
-      request.max_output = Tokens{row.max_output};
+      request_.max_output = Tokens{row.max_output};
     }
-    request.content.conversation = counts_.requests;
-    apply(trace_.attributes[row.attributes_at], request);
+    request_.content.conversation = counts_.requests;
+    apply(trace_.attributes[row.attributes_at], request_);
     // Recorded content is that of the recorded prompt, not of one that is drawn.
     if (!lengths_.draws_prompts()) {
-      request.content.hash_ids = trace_.pieces_of(row);
+      request_.content.hash_ids = trace_.pieces_of(row);
     }
-    lengths_.apply(request, counts_);
+    lengths_.apply(request_, counts_);
     ++counts_.requests;
-    return request;
+    return request_;
   }
 
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
@@ -71,6 +71,7 @@ class TraceReplay final : public RequestSource {
     return trace_.rows[static_cast<std::size_t>(counts_.requests)];
   }
 
+  Request request_;  // the one that was taken
   Trace trace_;
   RequestLengths lengths_;
   std::int64_t num_requests_ = 0;

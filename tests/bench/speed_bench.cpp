@@ -54,7 +54,7 @@ class Drawn final : public RequestSource {
   [[nodiscard]] SimTime next_arrival() const override {
     return next_ < requests_.size() ? requests_[next_].arrival : SimTime::max();
   }
-  Request pop() override { return requests_[next_++]; }
+  const Request& pop() override { return requests_[next_++]; }
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};

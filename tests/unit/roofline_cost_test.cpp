@@ -57,6 +57,35 @@ TEST(RooflineCost, RememberedTimesAreThoseWorkedOut) {
   EXPECT_EQ(first, roofline(llama_7b())->step(mixed()));
 }
 
+// Sums of few numbers are made in 64 bits, others in 128: the price of a number more is the same.
+TEST(RooflineCost, IsTheSameInEitherWidth) {
+  const auto cost = roofline(llama_7b());
+  const auto price = [&](const StepShape& shape) {
+    StepShape more = shape;
+    more.prefill_pairs += 1'000;
+    more.decode_context += Tokens{1'000};
+    return Duration(cost->step(more).total() - cost->step(shape).total());
+  };
+  StepShape shape = chunk(512, 200, 1);
+  shape.decode_sequences = 9;
+  shape.sampled_sequences = 10;
+  const Duration expected = price(shape);
+  EXPECT_GT(expected, Duration{});
+  for (int power = 20; power <= 61; ++power) {
+    StepShape large = shape;
+    large.prefill_pairs += std::int64_t{1} << power;
+    EXPECT_EQ(price(large), expected) << power;
+    Duration sum;
+    for (const OperationTime& operation : cost->operations(large)) {
+      sum += operation.time;
+    }
+    EXPECT_EQ(sum, cost->step(large).total()) << power;
+    large.prefill_pairs = shape.prefill_pairs;
+    large.decode_context = Tokens{std::int64_t{1} << power};
+    EXPECT_EQ(price(large), expected) << power;
+  }
+}
+
 TEST(RooflineCost, ChunksComputeWhatAWholePrefillComputes) {
   const auto cost = roofline(llama_7b());
   const double whole = flops_of(*cost, chunk(0, 1000, 1));

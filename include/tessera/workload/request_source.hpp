@@ -36,8 +36,9 @@ class RequestSource {
 
   // When the next request arrives; SimTime::max() when none is known to. Never before the last one.
   [[nodiscard]] virtual SimTime next_arrival() const = 0;
-  // Takes it. Precondition: next_arrival() < SimTime::max(). Ids count up from 0.
-  virtual Request pop() = 0;
+  // Takes it. It is good until the next is taken. Precondition: next_arrival() < SimTime::max(). Ids
+  // count up from 0.
+  virtual const Request& pop() = 0;
   // A request has ended, in whatever way; a closed loop's user may now send another, not before
   // `now`. Called in order of ending.
   virtual void on_end(const Request& request, SimTime now) = 0;
