@@ -421,7 +421,9 @@ void Engine::leave(const Sequence& sequence, RequestStatus status, SimTime now,
     record.kv_wasted_byte_picoseconds = totals.wasted_byte_picoseconds;
   }
   recorder_.on_request_end(record);
-  on_end(record.request);
+  if (on_end) {
+    on_end(record.request);
+  }
 }
 
 void Engine::reject(const Request& request, SimTime now, EndReason reason) {

@@ -83,13 +83,13 @@ class EventRing {
   // Iterations from `now` to the first one after it with somebody in its bucket. Precondition:
   // there is one; the bucket of `now` is empty.
   [[nodiscard]] std::int64_t distance(std::int64_t now) const {
-    TESSERA_INVARIANT(summary_ != 0, "somebody is in the ring");
     const std::size_t bucket = bucket_of(now);
     const std::size_t word = bucket / 64;
     const std::uint64_t here = words_[word] >> (bucket % 64);
     if (here != 0) {
       return __builtin_ctzll(here);
     }
+    TESSERA_INVARIANT(summary_ != 0, "somebody is in the ring");
     // The words behind this one, round to the part of this one before `now`.
     const std::size_t behind = (word + 1) % 64;
     const std::uint64_t turned =

@@ -33,8 +33,8 @@ class ServingEngine {
   // first step that ends at or after it. Returns until when it is busy; max() where it is idle.
   // Precondition: horizon > now.
   virtual SimTime schedule(SimTime now, SimTime horizon) = 0;
-  // What is in flight ends: its tokens are sampled, and who is done leaves. `on_end` hears of each.
-  // Precondition: busy, and busy_until() == now.
+  // What is in flight ends: its tokens are sampled, and who is done leaves. `on_end` hears of each,
+  // if there is one. Precondition: busy, and busy_until() == now.
   virtual void end_step(SimTime now, const std::function<void(const Request&)>& on_end) = 0;
 
   // Serves a source alone, to its end; returns when that is.

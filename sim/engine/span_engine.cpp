@@ -93,6 +93,7 @@ class SpanEngine final : public ServingEngine {
   Distribution* gaps_;  // between tokens; null: nobody wants them
   VllmV1Spec policy_;
   std::int64_t threshold_;
+  bool whole_prompt_fits_;  // or nobody is admitted
   std::unique_ptr<KvCache> empty_kv_;
   DeviceLedger idle_;
   RequestLimits limits_;
@@ -131,6 +132,7 @@ SpanEngine::SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& 
       gaps_(recorder.gaps()),
       policy_(std::get<VllmV1Spec>(scenario.engine.policy)),
       threshold_(policy_.long_prefill_token_threshold.count()),
+      whole_prompt_fits_(policy_.reserve_full_prompt && policy_.version != VllmV1Version::v0_11),
       empty_kv_(make_kv_cache(scenario, plan)),
       idle_(ledger_of(plan, Bytes{0}, empty_kv_->usage())),
       limits_(scenario.max_model_len(), *empty_kv_),
@@ -163,6 +165,7 @@ Slot SpanEngine::take_slot() {
     spare_slots_.push_back(static_cast<Slot>(sequences_.size()));
     sequences_.emplace_back().record.engine = id_;
     decodes_.reserve(sequences_.size());
+    pricer_.reserve(sequences_.size());
   }
   const Slot slot = spare_slots_.back();
   spare_slots_.pop_back();
@@ -287,9 +290,8 @@ void SpanEngine::admit_waiting(SimTime now) {
 // Whether there was memory for it.
 bool SpanEngine::admit(Slot slot, SimTime now) {
   SpanSequence& sequence = sequences_[slot];
-  const bool gate = policy_.reserve_full_prompt && policy_.version != VllmV1Version::v0_11;
   const std::int64_t must_fit =
-      gate ? std::min(sequence.known(), limits_.max_model_len().count()) : 0;
+      whole_prompt_fits_ ? std::min(sequence.known(), limits_.max_model_len().count()) : 0;
   const std::int64_t kept_free = running_.size() > 0 ? pool_.watermark() : 0;
   if (pool_.blocks_of(std::max(sequence.chunk, must_fit)) + kept_free > pool_.free()) {
     memory_blocks_ = true;
@@ -349,6 +351,7 @@ DecodeBatch::Span SpanEngine::launch_mixed(SimTime now) {
 }
 
 void SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
+  TESSERA_INVARIANT(span.picoseconds >= 0, "time does not run backwards");
   is_busy_ = true;
   end_ = now + Duration::picoseconds(span.picoseconds);
   totals_.add(queues(), pool_, span.blocks, span.picoseconds);
@@ -404,7 +407,9 @@ void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Re
   sequence.close(now, pool_.block(), bytes_per_token_, phases_);
   recorder_.on_request_end(sequence.record);
   spare_slots_.push_back(slot);
-  on_end(sequence.record.request);
+  if (on_end) {
+    on_end(sequence.record.request);
+  }
 }
 
 void SpanEngine::leave_decodes(Slot slot, SimTime now) {

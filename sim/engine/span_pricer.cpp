@@ -24,19 +24,14 @@ SpanPricer::SpanPricer(const Scenario& scenario, const MemoryPlan& plan)
       profile_tokens_(profile_tokens(scenario)),
       profile_sequences_(profile_sequences(scenario)) {}
 
-SpanPricer::Decodes& SpanPricer::work_out(std::size_t sequences) {
-  if (sequences >= decodes_.size()) {
-    decodes_.resize(std::max(sequences + 1, 2 * decodes_.size()));
-  }
+void SpanPricer::work_out(Decodes& decodes, std::int64_t sequences) {
   StepShape shape;
-  shape.decode_sequences = shape.sampled_sequences = static_cast<std::int64_t>(sequences);
-  Decodes& decodes = decodes_[sequences];
+  shape.decode_sequences = shape.sampled_sequences = sequences;
   decodes.time = cost_->step(shape);
   decodes.total = picoseconds_of(decodes.time);
   decodes.growth = context_total_ * shape.decode_sequences;
   decodes.workspace = workspace_of(shape);
   decodes.is_known = true;
-  return decodes;
 }
 
 // What decodes took beyond their number was for their context.

@@ -37,10 +37,19 @@ class SpanPricer {
   // Precondition: why_not_in_spans() has no objection. The scenario outlives it.
   SpanPricer(const Scenario& scenario, const MemoryPlan& plan);
 
-  // Good until the next call. Precondition: sequences > 0.
+  // No more sequences than these will be asked about.
+  void reserve(std::size_t sequences) {
+    if (sequences >= decodes_.size()) {
+      decodes_.resize(std::max(sequences + 1, 2 * decodes_.size()));
+    }
+  }
+  // Good until the next reserve(). Precondition: sequences > 0.
   [[nodiscard]] Decodes& decodes(std::int64_t sequences) {
-    const auto index = static_cast<std::size_t>(sequences);
-    return index < decodes_.size() && decodes_[index].is_known ? decodes_[index] : work_out(index);
+    Decodes& decodes = decodes_[static_cast<std::size_t>(sequences)];
+    if (!decodes.is_known) [[unlikely]] {
+      work_out(decodes, sequences);
+    }
+    return decodes;
   }
   // The times of steps that decode so much context in the first of them.
   [[nodiscard]] DurationSeries series(const Decodes& decodes, std::int64_t context) const {
@@ -82,7 +91,7 @@ class SpanPricer {
   [[nodiscard]] const StepTime& context() const { return context_; }
 
  private:
-  Decodes& work_out(std::size_t sequences);
+  void work_out(Decodes& decodes, std::int64_t sequences);
   [[nodiscard]] Bytes workspace_of(const StepShape& shape) const {
     const Tokens tokens = std::min(shape.tokens(), profile_tokens_);
     const std::int64_t sequences = std::min(shape.sampled_sequences, profile_sequences_);

@@ -38,6 +38,7 @@ class OpenLoop final : public RequestSource {
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
 
   [[nodiscard]] SourceCounts counts() const override { return counts_; }
+  [[nodiscard]] SourceTraits traits() const override { return {.hears_of_ends = false}; }
 
  private:
   // The next ones, so many at a time that the stream stays in registers. Behind the last that there

@@ -101,6 +101,7 @@ class ShapedSource final : public RequestSource {
     SourceTraits traits = arrivals_->traits();
     traits.several_sequences = spec_.sampling && spec_.sampling->num_sequences() > 1;
     traits.gives_up = traits.gives_up || spec_.client_timeout || spec_.cancellations;
+    traits.hears_of_ends = traits.hears_of_ends || spec_.conversations;
     return traits;
   }
 

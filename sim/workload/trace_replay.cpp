@@ -51,7 +51,8 @@ class TraceReplay final : public RequestSource {
   [[nodiscard]] SourceCounts counts() const override { return counts_; }
   [[nodiscard]] SourceTraits traits() const override {
     return {.gives_up = std::any_of(trace_.attributes.begin(), trace_.attributes.end(),
-                                    [](const TraceAttributes& a) { return a.cancel_after; })};
+                                    [](const TraceAttributes& a) { return a.cancel_after; }),
+            .hears_of_ends = false};
   }
 
  private:

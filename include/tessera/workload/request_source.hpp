@@ -25,6 +25,7 @@ struct SourceCounts {
 struct SourceTraits {
   bool gives_up = false;           // some have a gives_up_at
   bool several_sequences = false;  // some have more than one sequence
+  bool hears_of_ends = true;       // on_end() may bring another request; else nobody need call it
 };
 
 class RequestSource {
