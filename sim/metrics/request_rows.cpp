@@ -92,26 +92,43 @@ class UsualRow : public RowText {
   [[gnu::always_inline]] void seconds(Duration product) {
     const auto low = static_cast<std::int64_t>(product.picoseconds());
     if (static_cast<std::uint64_t>(product.picoseconds() >> 64) == 0 && low >= 0) [[likely]] {
-      narrow_seconds(static_cast<std::uint64_t>(low));
+      narrow_seconds(digits::now(static_cast<std::uint64_t>(low)));
     } else {
       RowText::seconds(product);
     }
   }
   [[gnu::always_inline]] void outcome(const RequestRecord& /*record*/) { text("finished,,"); }
+  // In the order of phase_columns.
   [[gnu::always_inline]] void phases(const UsualRequest& request) {
-    latencies(request, std::make_index_sequence<UsualRequest::num_undisturbed>());
-    if (request.is_undisturbed()) {
+    common_wait(request.phase(&RequestPhases::queued_slot));
+    rare_wait(request.phase(&RequestPhases::queued_memory));
+    latency(request.phase(&RequestPhases::prefill));
+    latency(request.phase(&RequestPhases::decode));
+    common_wait(request.phase(&RequestPhases::stalled));
+    if (request.is_undisturbed()) [[likely]] {
       text("0,0,0,0,");
     } else {
-      latencies<UsualRequest::num_undisturbed>(request, std::make_index_sequence<4>());
+      rare_wait(request.phase(&RequestPhases::preempted));
+      rare_wait(request.phase(&RequestPhases::recomputed));
+      rare_wait(request.phase(&RequestPhases::swapped));
+      rare_wait(request.phase(&RequestPhases::held));
     }
   }
 
  private:
-  template <std::size_t first = 0, std::size_t... column>
-  [[gnu::always_inline]] void latencies(const UsualRequest& request,
-                                        std::index_sequence<column...> /*columns*/) {
-    (latency(request.phase(first + column)), ...);
+  [[gnu::always_inline]] void common_wait(std::uint64_t picoseconds) {
+    if (picoseconds == 0) [[unlikely]] {
+      text("0,");
+    } else {
+      latency(picoseconds);
+    }
+  }
+  [[gnu::always_inline]] void rare_wait(std::uint64_t picoseconds) {
+    if (picoseconds == 0) [[likely]] {
+      text("0,");
+    } else {
+      latency(picoseconds);
+    }
   }
 
   digits::RecentSeconds& recent_;

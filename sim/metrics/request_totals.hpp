@@ -124,11 +124,11 @@ inline void RequestTotals::add(const UsualRequest& request) {
       divide_nearest(request.e2el(), static_cast<std::uint64_t>(record.output.count()))));
   queue.add_short(request.scheduled() - request.arrival());
   for (std::size_t i = 0; i < UsualRequest::num_undisturbed; ++i) {
-    phases_[i] += Duration::picoseconds(request.phase(i));
+    phases_[i] += Duration::picoseconds(request.phase(phase_columns[i].part));
   }
   if (!request.is_undisturbed()) [[unlikely]] {
     for (std::size_t i = UsualRequest::num_undisturbed; i < phases_.size(); ++i) {
-      phases_[i] += Duration::picoseconds(request.phase(i));
+      phases_[i] += Duration::picoseconds(request.phase(phase_columns[i].part));
     }
   }
 }

@@ -84,11 +84,7 @@ class RowText {
     end_ = digits::write_scaled_cell<4>(end_, picoseconds);
   }
   [[gnu::always_inline]] void narrow_latency(std::uint64_t picoseconds) {
-    if (picoseconds == 0) [[unlikely]] {
-      text("0,");
-    } else {
-      end_ = digits::write_scaled_cell<3>(end_, picoseconds);
-    }
+    end_ = digits::write_scaled_cell<3>(end_, picoseconds);
   }
   // Whole seconds, as text of so many letters with a point at its end, and the fraction behind it.
   [[gnu::always_inline]] void narrow_seconds(std::uint64_t letters, std::uint64_t length,

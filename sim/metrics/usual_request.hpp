@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "tessera/core/decimal.hpp"
 #include "tessera/core/distribution.hpp"
@@ -16,7 +15,7 @@ class UsualRequest {
  public:
   // No record that breaks an invariant is that of a usual request.
   [[nodiscard]] static bool is(const RequestRecord& record) {
-    return ended_by_itself(record) && has_narrow_times(record) && has_all_its_time(record) &&
+    return ended_by_itself(record) && has_narrow_instants(record) && has_all_its_time(record) &&
            has_sound_amounts(record);
   }
   // Precondition: it is one. Valid as long as its record.
@@ -35,15 +34,15 @@ class UsualRequest {
   [[nodiscard]] std::uint64_t tpot() const { return tpot_; }
   [[nodiscard]] std::uint64_t e2el() const { return ended() - arrival(); }
 
-  // The phases of a request that nobody disturbs come first.
+  // The phases of a request that nobody disturbs come first in phase_columns.
   static constexpr std::size_t num_undisturbed = 5;
   [[nodiscard]] bool is_undisturbed() const {
     const RequestPhases& parts = record_->phases;
     return (low(parts.preempted) | low(parts.recomputed) | low(parts.swapped) | low(parts.held)) ==
            0;
   }
-  [[nodiscard]] std::uint64_t phase(std::size_t column) const {
-    return low(record_->phases.*phase_columns[column].part);
+  [[nodiscard]] std::uint64_t phase(Duration RequestPhases::*part) const {
+    return low(record_->phases.*part);
   }
 
  private:
@@ -61,20 +60,20 @@ class UsualRequest {
            record.scheduled && record.first_token && record.output > Tokens{1};
   }
   // In their order.
-  static bool has_narrow_times(const RequestRecord& record) {
+  static bool has_narrow_instants(const RequestRecord& record) {
     const std::uint64_t above = high(record.request.arrival) | high(*record.scheduled) |
                                 high(*record.first_token) | high(record.ended);
     const std::uint64_t arrival = low(record.request.arrival);
     const std::uint64_t scheduled = low(*record.scheduled);
     const std::uint64_t first_token = low(*record.first_token);
     const std::uint64_t ended = low(record.ended);
-    return above == 0 && arrival <= scheduled && scheduled <= first_token && first_token <= ended &&
-           ended <= std::numeric_limits<std::int64_t>::max() &&
-           ended - arrival < Distribution::short_below;
+    return (above | ended >> 63) == 0 && arrival <= scheduled && scheduled <= first_token &&
+           first_token <= ended;
   }
-  // None of its phases is negative, and they sum to it; none is long, so that 64 bits hold the sum.
-  // Precondition: it has narrow times.
+  // None of its phases is negative, and they sum to its time. That is short, so that 64 bits hold
+  // every such sum. Precondition: it has narrow instants.
   static bool has_all_its_time(const RequestRecord& record) {
+    const std::uint64_t time = low(record.ended) - low(record.request.arrival);
     const RequestPhases& parts = record.phases;
     const std::uint64_t above = high(parts.queued_slot) | high(parts.queued_memory) |
                                 high(parts.prefill) | high(parts.decode) | high(parts.stalled) |
@@ -83,16 +82,18 @@ class UsualRequest {
     const std::uint64_t disturbed =
         low(parts.preempted) | low(parts.recomputed) | low(parts.swapped) | low(parts.held);
     // Below a power of two exactly if all of them are.
-    const std::uint64_t any = low(parts.queued_slot) | low(parts.queued_memory) |
+    const std::uint64_t any = time | low(parts.queued_slot) | low(parts.queued_memory) |
                               low(parts.prefill) | low(parts.decode) | low(parts.stalled) |
                               disturbed;
     std::uint64_t total = low(parts.queued_slot) + low(parts.queued_memory) + low(parts.prefill) +
                           low(parts.decode) + low(parts.stalled);
     if (disturbed != 0) [[unlikely]] {
-      total += low(parts.preempted) + low(parts.recomputed) + low(parts.swapped) + low(parts.held);
+      total += disturbed_time(parts);
     }
-    return (above | any / Distribution::short_below) == 0 &&
-           total == low(record.ended) - low(record.request.arrival);
+    return (above | any / Distribution::short_below) == 0 && total == time;
+  }
+  [[gnu::noinline]] static std::uint64_t disturbed_time(const RequestPhases& parts) {
+    return low(parts.preempted) + low(parts.recomputed) + low(parts.swapped) + low(parts.held);
   }
   static bool has_sound_amounts(const RequestRecord& record) {
     return record.kv_peak_written <= record.kv_peak_reserved &&

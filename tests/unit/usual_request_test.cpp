@@ -51,7 +51,7 @@ TEST(UsualRequest, KnowsItsTimes) {
   EXPECT_EQ(request.ttft(), 60U);
   EXPECT_EQ(request.tpot(), 40U);
   EXPECT_EQ(request.e2el(), 140U);
-  EXPECT_EQ(request.phase(3), 80U);
+  EXPECT_EQ(request.phase(&RequestPhases::decode), 80U);
   EXPECT_TRUE(request.is_undisturbed());
 }
 

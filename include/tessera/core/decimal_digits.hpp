@@ -190,7 +190,7 @@ struct FractionDigits<1> {
 // Precondition: value < Scaled<num_groups>::limit.
 template <int num_groups>
 [[gnu::always_inline]] inline char* write_scaled_cell(char* out, std::uint64_t value) {
-  const Scaled<num_groups> scaled(now(value));
+  const Scaled<num_groups> scaled(value);
   const auto fraction = FractionDigits<num_groups>::of(scaled.fraction);
   out = write_whole(out, scaled.whole);
   *out = '.';
