@@ -33,15 +33,15 @@ template <int num_groups>
   const Int128 whole = value / Scaled::unit;
   const auto rest = static_cast<std::uint64_t>(value - whole * Scaled::unit);
   out = write_integer(out, whole);
-  *out++ = '.';
-  return digits::write_fraction<num_groups>(out, Scaled(rest).fraction);
+  *out = '.';
+  return digits::FractionDigits<num_groups>::of(Scaled(rest).fraction).write_cell(out, 1) - 1;
 }
 
 template <int num_groups>
 char* write_scaled(char* out, Duration duration) {
   const Int128 value = duration.picoseconds();
   return value >= 0 && value < digits::Scaled<num_groups>::limit
-             ? digits::write_scaled<num_groups>(out, static_cast<std::uint64_t>(value))
+             ? digits::write_scaled_cell<num_groups>(out, static_cast<std::uint64_t>(value)) - 1
              : write_unusual<num_groups>(out, value);
 }
 
@@ -88,11 +88,14 @@ char* digits::write_long(char* out, std::uint64_t value) {
                          : write_all_nine(write_whole(out, value / billion), value % billion);
 }
 
-char* digits::drop_zeros(char* end) {
+char* digits::drop_zeros(char* text, int letters) {
+  char* end = text + letters;
   while (end[-1] == '0') {
     --end;
   }
-  return end[-1] == '.' ? end - 1 : end;
+  end -= end[-1] == '.' ? 1 : 0;
+  *end = ',';
+  return end + 1;
 }
 
 void append_integer(std::string& out, std::int64_t value) {

@@ -32,6 +32,17 @@ Int128 Distribution::middle_of(std::size_t bucket) {
   return start + (static_cast<Int128>(1) << shift) / 2;
 }
 
+void Distribution::add_early(std::int64_t value) {
+  if (count_ >= max_values_ || !buckets_.empty()) {
+    add_unusual(value, 1);
+    return;
+  }
+  ++count_;
+  sum_ += value;
+  include(value, value);
+  add_pair(value, 1);
+}
+
 void Distribution::add_unusual(Int128 picoseconds, std::int64_t times) {
   TESSERA_INVARIANT(picoseconds >= 0 && times > 0, "a latency is not negative");
   count_ += times;

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "sim/metrics/usual_request.hpp"
 #include "tessera/engine/recorder.hpp"
 
 namespace tessera {
@@ -10,6 +11,10 @@ namespace tessera {
 struct RequestLatencies {
   explicit RequestLatencies(const RequestRecord& record)
       : ttft(record.ttft()), tpot(record.tpot()), e2el(record.e2el()) {}
+  explicit RequestLatencies(const UsualRequest& request)
+      : ttft(Duration::picoseconds(request.ttft())),
+        tpot(Duration::picoseconds(request.tpot())),
+        e2el(Duration::picoseconds(request.e2el())) {}
 
   std::optional<Duration> ttft;
   std::optional<Duration> tpot;

@@ -26,10 +26,23 @@ std::string all_request_columns() {
 
 constexpr std::string_view kv_columns = "request_id,engine,time_s,written_bytes,reserved_bytes";
 
-// Of any request.
+// What a row holds of any request, as UsualRequest says it of a usual one.
+struct AnyRequest {
+  [[nodiscard]] SimTime arrival() const { return record.request.arrival; }
+  [[nodiscard]] std::optional<SimTime> scheduled() const { return record.scheduled; }
+  [[nodiscard]] std::optional<SimTime> first_token() const { return record.first_token; }
+  [[nodiscard]] std::optional<Duration> ttft() const { return latencies.ttft; }
+  [[nodiscard]] std::optional<Duration> tpot() const { return latencies.tpot; }
+  [[nodiscard]] std::optional<Duration> e2el() const { return latencies.e2el; }
+
+  const RequestRecord& record;
+  const RequestLatencies& latencies;
+};
+
 class AnyRow : public RowText {
  public:
-  explicit AnyRow(RowWriter& file) : RowText(file) {}
+  using RowText::RowText;
+
   // A request that was turned away, or that the run's end cut off, has not finished.
   void finished(const RequestRecord& record) {
     if (record.status == RequestStatus::rejected || record.status == RequestStatus::unfinished) {
@@ -42,102 +55,111 @@ class AnyRow : public RowText {
     word(name_of(record.status));
     word(name_of(record.reason));
   }
-  void phases(const RequestRecord& record) {
+  void phases(const AnyRequest& request) {
     for (const PhaseColumn& column : phase_columns) {
-      if (record.status == RequestStatus::rejected) {
+      if (request.record.status == RequestStatus::rejected) {
         empty();
       } else {
-        latency(record.phases.*column.part);
+        latency(request.record.phases.*column.part);
       }
     }
   }
 };
 
-// The usual request has ended by itself, and 63 bits hold all of its times.
-bool is_usual(const RequestRecord& record) {
-  constexpr Int128 narrow = std::numeric_limits<std::int64_t>::max();
-  if (record.status != RequestStatus::finished || record.reason != EndReason::none ||
-      record.ended > SimTime::at(Duration::picoseconds(narrow)) ||
-      record.kv_wasted_byte_picoseconds > narrow) {
-    return false;
-  }
-  std::uint64_t above = 0;
-  for (const PhaseColumn& column : phase_columns) {
-    above |= static_cast<std::uint64_t>((record.phases.*column.part).picoseconds() >> 64);
-  }
-  return above == 0;
-}
-
-// The same cells in fewer instructions.
+// The same cells of a usual request in fewer instructions.
 class UsualRow : public RowText {
  public:
-  UsualRow(RowWriter& file, digits::RecentSeconds& recent) : RowText(file), recent_(recent) {}
-  void instant(SimTime time) { narrow_instant(recent_, narrow(time.since_start())); }
-  void instant(const std::optional<SimTime>& time) { instant(*time); }
-  void finished(const RequestRecord& record) { instant(record.ended); }
-  void latency(Duration length) { narrow_latency(narrow(length)); }
-  void latency(const std::optional<Duration>& length) {
-    if (length) {
-      latency(*length);
+  [[gnu::always_inline]] UsualRow(RowWriter& file, digits::RecentSeconds& recent)
+      : RowText(file), recent_(recent) {}
+
+  // Mostly, a request's instants lie within the same second.
+  [[gnu::always_inline]] void instant(std::uint64_t picoseconds) {
+    const digits::Scaled<4> time(picoseconds);
+    const auto fraction = digits::FractionDigits<4>::of(time.fraction);
+    if (time.whole != seconds_) {
+      const digits::RecentSeconds::Text& text = recent_.of(time.whole);
+      seconds_ = time.whole;
+      letters_ = text.letters;
+      length_ = text.length;
+    }
+    narrow_seconds(letters_, length_, fraction);
+  }
+  [[gnu::always_inline]] void finished(const RequestRecord& record) {
+    instant(static_cast<std::uint64_t>(record.ended.since_start().picoseconds()));
+  }
+  [[gnu::always_inline]] void latency(std::uint64_t picoseconds) { narrow_latency(picoseconds); }
+  // Bytes times seconds are more than 63 bits hold where a model is large.
+  [[gnu::always_inline]] void seconds(Duration product) {
+    const auto low = static_cast<std::int64_t>(product.picoseconds());
+    if (static_cast<std::uint64_t>(product.picoseconds() >> 64) == 0 && low >= 0) [[likely]] {
+      narrow_seconds(digits::now(static_cast<std::uint64_t>(low)));
     } else {
-      empty();
+      RowText::seconds(product);
     }
   }
-  void seconds(Duration duration) { narrow_seconds(narrow(duration)); }
-  void outcome(const RequestRecord& /*record*/) { text("finished,,"); }
-  void phases(const RequestRecord& record) {
-    const RequestPhases& parts = record.phases;
-    latencies(parts, std::make_index_sequence<num_undisturbed>());
-    if ((narrow(parts.preempted) | narrow(parts.recomputed) | narrow(parts.swapped) |
-         narrow(parts.held)) == 0) {
+  [[gnu::always_inline]] void outcome(const RequestRecord& /*record*/) { text("finished,,"); }
+  // In the order of phase_columns.
+  [[gnu::always_inline]] void phases(const UsualRequest& request) {
+    common_wait(request.phase(&RequestPhases::queued_slot));
+    rare_wait(request.phase(&RequestPhases::queued_memory));
+    latency(request.phase(&RequestPhases::prefill));
+    latency(request.phase(&RequestPhases::decode));
+    common_wait(request.phase(&RequestPhases::stalled));
+    if (request.is_undisturbed()) [[likely]] {
       text("0,0,0,0,");
     } else {
-      latencies<num_undisturbed>(parts, std::make_index_sequence<4>());
+      rare_wait(request.phase(&RequestPhases::preempted));
+      rare_wait(request.phase(&RequestPhases::recomputed));
+      rare_wait(request.phase(&RequestPhases::swapped));
+      rare_wait(request.phase(&RequestPhases::held));
     }
   }
 
  private:
-  // The phases of a request that nobody disturbs come first.
-  static constexpr std::size_t num_undisturbed = 5;
-  static_assert(phase_columns[num_undisturbed].part == &RequestPhases::preempted &&
-                phase_columns.size() == num_undisturbed + 4);
-
-  static std::uint64_t narrow(Duration duration) {
-    return static_cast<std::uint64_t>(duration.picoseconds());
+  [[gnu::always_inline]] void common_wait(std::uint64_t picoseconds) {
+    if (picoseconds == 0) [[unlikely]] {
+      text("0,");
+    } else {
+      latency(picoseconds);
+    }
   }
-  template <std::size_t first = 0, std::size_t... column>
-  void latencies(const RequestPhases& parts, std::index_sequence<column...> /*columns*/) {
-    (latency(parts.*phase_columns[first + column].part), ...);
+  [[gnu::always_inline]] void rare_wait(std::uint64_t picoseconds) {
+    if (picoseconds == 0) [[likely]] {
+      text("0,");
+    } else {
+      latency(picoseconds);
+    }
   }
 
   digits::RecentSeconds& recent_;
+  // Of the instant before, at first none; and their text.
+  std::uint64_t seconds_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t letters_ = 0;
+  std::uint64_t length_ = 0;
 };
 
-// In a row that is made of `parts`.
-template <class Row, class... Parts>
-[[gnu::always_inline]] inline void write_request(const RequestRecord& record,
-                                                 const RequestLatencies& latencies,
-                                                 Parts&... parts) {
-  Row row(parts...);
-  row.count(number_of(record.request.id));
+template <class Row, class Request>
+[[gnu::always_inline]] inline void write_request(Row& row, const Request& request,
+                                                 const RequestRecord& record) {
+  row.id(record.request.id);
   row.count(number_of(record.engine));
-  row.instant(record.request.arrival);
-  row.instant(record.scheduled);
-  row.instant(record.first_token);
+  row.instant(request.arrival());
+  row.instant(request.scheduled());
+  row.instant(request.first_token());
   row.finished(record);
   row.count(record.request.prompt.count());
   row.count(record.output.count());
   row.count(record.cached.count());
-  row.latency(latencies.ttft);
-  row.latency(latencies.tpot);
-  row.latency(latencies.e2el);
+  row.latency(request.ttft());
+  row.latency(request.tpot());
+  row.latency(request.e2el());
   row.count(record.num_preemptions);
-  row.count(record.kv_peak_written.count());
-  row.count(record.kv_peak_reserved.count());
+  row.bytes(record.kv_peak_written);
+  row.bytes(record.kv_peak_reserved);
   // Byte-seconds from byte-picoseconds: the same shift of the decimal point as a time's.
   row.seconds(Duration::picoseconds(record.kv_wasted_byte_picoseconds));
   row.outcome(record);
-  row.phases(record);
+  row.phases(request);
   row.end();
 }
 
@@ -147,22 +169,29 @@ RequestRows::RequestRows(const std::filesystem::path& folder)
     : file_(folder / "requests.csv", all_request_columns()) {}
 
 void RequestRows::add(const RequestRecord& record, const RequestLatencies& latencies) {
-  if (record.ended == ended_) {
-    before_last_.push_back(last_);
-  } else {
-    TESSERA_INVARIANT(ended_ < record.ended, "requests end in order of time");
+  begin_row(record);
+  AnyRow row(file_);
+  write_request(row, AnyRequest{record, latencies}, record);
+}
+
+void RequestRows::add(UsualRequest request) {
+  begin_row(request.record());
+  UsualRow row(file_, recent_);
+  write_request(row, request, request.record());
+}
+
+inline void RequestRows::begin_row(const RequestRecord& record) {
+  if (ended_ < record.ended) [[likely]] {
     if (!before_last_.empty()) {
       sort_waiting();
     }
     file_.flush_if_full();
     ended_ = record.ended;
+  } else {
+    TESSERA_INVARIANT(ended_ == record.ended, "requests end in order of time");
+    before_last_.push_back(last_);
   }
   last_ = {record.request.id, file_.size()};
-  if (is_usual(record)) {
-    write_request<UsualRow>(record, latencies, file_, recent_);
-  } else {
-    write_request<AnyRow>(record, latencies, file_);
-  }
 }
 
 void RequestRows::close() {

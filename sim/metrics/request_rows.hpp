@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/metrics/request_latencies.hpp"
+#include "sim/metrics/usual_request.hpp"
 #include "tessera/core/decimal_digits.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
@@ -16,8 +17,9 @@ namespace tessera {
 class RequestRows {
  public:
   explicit RequestRows(const std::filesystem::path& folder);
-  // Precondition: records come in order of ending.
+  // Precondition: requests come in order of ending.
   void add(const RequestRecord& record, const RequestLatencies& latencies);
+  void add(UsualRequest request);
   void close();
 
  private:
@@ -28,6 +30,7 @@ class RequestRows {
     std::size_t length = 0;  // known when it is sorted
   };
 
+  void begin_row(const RequestRecord& record);
   void sort_waiting();
 
   RowWriter file_;

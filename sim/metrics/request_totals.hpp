@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "tessera/core/distribution.hpp"
 #include "sim/metrics/request_latencies.hpp"
 #include "tessera/core/contract.hpp"
 #include "tessera/core/decimal.hpp"
+#include "tessera/core/distribution.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/engine/scenario.hpp"
 
@@ -20,6 +20,7 @@ class RequestTotals {
 
   // Checks what must hold of a request's record before anything is worked out from it.
   RequestLatencies add(const RequestRecord& record);
+  void add(const UsualRequest& request);
 
   struct Counts {
     std::int64_t finished = 0;
@@ -60,6 +61,8 @@ class RequestTotals {
   static void check_instants(const RequestRecord& record);
   static void check_amounts(const RequestRecord& record);
   void count_other(const RequestRecord& record);
+  void count_preemptions(const RequestRecord& record);
+  void count_finished(const RequestRecord& record);
   void add_finished(const RequestRecord& record, const RequestLatencies& latencies);
   [[nodiscard]] bool keeps_limits(const RequestLatencies& latencies) const;
 
@@ -93,18 +96,52 @@ inline void RequestTotals::check_amounts(const RequestRecord& record) {
                     "a finished request has tokens");
 }
 
+inline void RequestTotals::count_finished(const RequestRecord& record) {
+  ++counts_.finished;
+  counts_.prompt_tokens += record.request.prompt.count();
+  counts_.output_tokens += record.output.count() * record.request.num_sequences;
+  counts_.cached_tokens += record.cached.count();
+}
+
+inline void RequestTotals::count_preemptions(const RequestRecord& record) {
+  if (record.num_preemptions > 0) {
+    counts_.preemptions += record.num_preemptions;
+    ++counts_.preempted;
+  }
+}
+
+inline void RequestTotals::add(const UsualRequest& request) {
+  const RequestRecord& record = request.record();
+  count_preemptions(record);
+  count_finished(record);
+  if (slo_ && keeps_limits(RequestLatencies(request))) {
+    ++counts_.within_slo;
+  }
+  ttft.add_short(request.ttft());
+  tpot.add_short(request.tpot());
+  e2el.add_short(request.e2el());
+  normalized.add(Duration::picoseconds(
+      divide_nearest(request.e2el(), static_cast<std::uint64_t>(record.output.count()))));
+  queue.add_short(request.scheduled() - request.arrival());
+  for (std::size_t i = 0; i < UsualRequest::num_undisturbed; ++i) {
+    phases_[i] += Duration::picoseconds(request.phase(phase_columns[i].part));
+  }
+  if (!request.is_undisturbed()) [[unlikely]] {
+    for (std::size_t i = UsualRequest::num_undisturbed; i < phases_.size(); ++i) {
+      phases_[i] += Duration::picoseconds(request.phase(phase_columns[i].part));
+    }
+  }
+}
+
 inline void RequestTotals::add_finished(const RequestRecord& record,
                                         const RequestLatencies& latencies) {
-  ++counts_.finished;
+  count_finished(record);
   if (record.reason == EndReason::length) {
     ++counts_.cut;
   }
   if (slo_ && keeps_limits(latencies)) {
     ++counts_.within_slo;
   }
-  counts_.prompt_tokens += record.request.prompt.count();
-  counts_.output_tokens += record.output.count() * record.request.num_sequences;
-  counts_.cached_tokens += record.cached.count();
   ttft.add(*latencies.ttft);
   if (latencies.tpot) {
     tpot.add(*latencies.tpot);
@@ -121,10 +158,7 @@ inline RequestLatencies RequestTotals::add(const RequestRecord& record) {
   check_instants(record);
   check_amounts(record);
   const RequestLatencies latencies(record);
-  if (record.num_preemptions > 0) {
-    counts_.preemptions += record.num_preemptions;
-    ++counts_.preempted;
-  }
+  count_preemptions(record);
   if (record.status == RequestStatus::finished) {
     add_finished(record, latencies);
   } else {

@@ -47,6 +47,8 @@ struct RunRecorder::State {
   void open_files();
   void close_files();
   void write_series();
+  // A request that need not be a usual one. Out of the way of those that are.
+  [[gnu::noinline]] void add_any(const RequestRecord& record);
 
   const Scenario& scenario;
   const OutputFolder* folder;
@@ -152,6 +154,13 @@ void RunRecorder::State::write_series() {
     if (free_runs->every() != output.free_runs->every) {
       notes.push_back(widened("free_runs.csv", output.free_runs->every, free_runs->every()));
     }
+  }
+}
+
+void RunRecorder::State::add_any(const RequestRecord& record) {
+  const RequestLatencies latencies = requests.add(record);
+  if (request_rows) {
+    request_rows->add(record, latencies);
   }
 }
 
@@ -273,15 +282,21 @@ bool RunRecorder::names_sequences() const {
 }
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
-  const RequestLatencies latencies = state_->requests.add(record);
-  if (state_->throughput && record.status == RequestStatus::finished) {
-    state_->throughput->add_finished(record.engine, record.ended);
+  State& state = *state_;
+  if (state.throughput && record.status == RequestStatus::finished) {
+    state.throughput->add_finished(record.engine, record.ended);
   }
-  if (state_->request_rows) {
-    state_->request_rows->add(record, latencies);
+  if (state.trace) {
+    state.trace->add(record);
   }
-  if (state_->trace) {
-    state_->trace->add(record);
+  if (!UsualRequest::is(record)) [[unlikely]] {
+    state.add_any(record);
+    return;
+  }
+  const UsualRequest request(record);
+  state.requests.add(request);
+  if (state.request_rows) {
+    state.request_rows->add(request);
   }
 }
 

@@ -43,7 +43,7 @@ void request_rows(benchmark::State& state) {
   std::int64_t id = 0;
   for (auto _ : state) {
     const RequestRecord record = a_record(id++);
-    rows.add(record, RequestLatencies(record));
+    rows.add(UsualRequest(record));
   }
   rows.close();
   state.SetItemsProcessed(state.iterations());

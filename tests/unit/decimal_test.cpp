@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <vector>
 
+#include "tessera/core/decimal_digits.hpp"
 #include "tessera/core/random.hpp"
 
 namespace tessera {
@@ -96,6 +99,55 @@ TEST(Decimal, IsExactOnBothSidesOfAnEdge) {
       append_integer(whole, value);
       ASSERT_EQ(whole, digits_of(value));
     }
+  }
+}
+
+// Rows rely on it: the next cell begins behind the comma.
+TEST(DecimalDigits, PutACommaBehindEveryNumber) {
+  RandomStream random(6, "numbers");
+  std::vector<std::uint64_t> values{0, 1, 9, 10, 99, 100, 999, 1'000, 999'999, 1'000'000};
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint64_t value = random() >> (1 + random() % 63);
+    values.push_back(random() % 4 == 0 ? value / 1'000'000 * 1'000'000 : value);
+  }
+  std::array<char, longest_number> room{};
+  char* const out = room.data();
+  for (const std::uint64_t value : values) {
+    ASSERT_EQ(std::string(out, digits::write_scaled_cell<4>(out, value)),
+              naive_text(value, 12) + ',');
+    ASSERT_EQ(std::string(out, digits::write_scaled_cell<3>(out, value)),
+              naive_text(value, 9) + ',');
+    ASSERT_EQ(std::string(out, digits::write_whole(out, value) + 1), digits_of(value) + ',');
+  }
+}
+
+// One multiplication makes them: of the highest value, and of the lowest of each length.
+TEST(DecimalDigits, OfWholeNumbersAreExactOnBothSidesOfEveryEdge) {
+  std::array<char, longest_number> room{};
+  char* const out = room.data();
+  for (std::uint64_t value = 1'000; value < 1'000'000; ++value) {
+    ASSERT_EQ(std::string(out, digits::write_six(out, value)), digits_of(value));
+  }
+  for (std::uint64_t value = 1'000'000; value < 1'000'000'000; value += 99'991) {
+    ASSERT_EQ(std::string(out, digits::write_nine(out, value)), digits_of(value));
+    const std::uint64_t thousand = value / 1'000 * 1'000;
+    ASSERT_EQ(std::string(out, digits::write_nine(out, thousand)), digits_of(thousand));
+    ASSERT_EQ(std::string(out, digits::write_nine(out, thousand + 999)), digits_of(thousand + 999));
+  }
+}
+
+TEST(DecimalDigits, OfRecentSecondsAreThoseOfAll) {
+  RandomStream random(8, "seconds");
+  digits::RecentSeconds recent;
+  std::uint64_t second = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    second = random() % 50 == 0 ? random() % 9'223'372 : second + random() % 3;
+    second %= 9'223'372;
+    const digits::RecentSeconds::Text& text = recent.of(second);
+    ASSERT_EQ(text.whole, second);
+    std::array<char, sizeof(text.letters)> letters{};
+    std::memcpy(letters.data(), &text.letters, letters.size());
+    ASSERT_EQ(std::string(letters.data(), text.length), digits_of(second) + '.');
   }
 }
 

@@ -174,6 +174,51 @@ TEST(Distribution, TakesASeriesAsItsTerms) {
   }
 }
 
+TEST(Distribution, TakesShortValuesAsAnyOthers) {
+  RandomStream random(7, "values");
+  constexpr std::uint64_t below = Distribution::short_below;
+  for (const std::int64_t limit : {50, 100'000}) {
+    Distribution quickly(limit);
+    Distribution any(limit);
+    std::vector<std::uint64_t> values{0, 1, 1023, 1024, 1025, 2047, 2048, below - 1, below / 2};
+    for (int i = 0; i < 3'000; ++i) {
+      values.push_back(random() >> (11 + random() % 53));
+    }
+    for (const std::uint64_t value : values) {
+      quickly.add_short(value);
+      any.add(ps(static_cast<std::int64_t>(value)));
+    }
+    EXPECT_EQ(quickly.exact(), limit > 50);
+    EXPECT_EQ(quickly.count(), any.count());
+    EXPECT_EQ(quickly.mean(), any.mean());
+    EXPECT_EQ(quickly.max(), any.max());
+    for (std::int64_t p = 0; p <= 100; ++p) {
+      ASSERT_EQ(quickly.percentile({p}), any.percentile({p})) << p;
+    }
+  }
+}
+
+// A value of years makes a histogram of few.
+TEST(Distribution, TakesShortValuesAfterOneOfYears) {
+  Distribution quickly;
+  Distribution any;
+  const Duration years = Duration::seconds(Int128{40} * 365 * 86'400);
+  quickly.add(years);
+  any.add(years);
+  for (const std::int64_t value : {0, 7, 1'024, 5'000'000}) {
+    quickly.add_short(static_cast<std::uint64_t>(value));
+    any.add(ps(value));
+  }
+  EXPECT_FALSE(quickly.exact());
+  EXPECT_EQ(quickly.count(), 5);
+  EXPECT_EQ(quickly.mean(), any.mean());
+  for (std::int64_t p = 0; p <= 100; ++p) {
+    EXPECT_EQ(quickly.percentile({p}), any.percentile({p})) << p;
+  }
+  EXPECT_EQ(quickly.percentile({0}), ps(0));
+  EXPECT_EQ(quickly.percentile({25}), ps(7));
+}
+
 TEST(Distribution, HoldsLatenciesOfYears) {
   Distribution values;
   values.add(ps(1));

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tessera/core/decimal.hpp"
-#include "tessera/core/random.hpp"
+#include "tests/support/request_records.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace tessera {
@@ -67,68 +67,27 @@ std::string expected_row(const RequestRecord& record) {
   return row;
 }
 
-// Requests whose numbers are of any magnitude.
-class Draws {
- public:
-  RequestRecord record() {
-    most_bits_ = random_() % 4 == 0 ? 80 : 61;
-    RequestRecord record;
-    record.engine = EngineId{static_cast<std::uint32_t>(random_() % 12)};
-    record.request.arrival = SimTime::at(length());
-    record.ended = record.request.arrival;
-    record.request.prompt = Tokens{count()};
-    record.cached = Tokens{count()};
-    record.num_preemptions = count();
-    record.kv_peak_written = Bytes{count()};
-    record.kv_peak_reserved = Bytes{count()};
-    record.status = static_cast<RequestStatus>(random_() % 2 == 0 ? 0 : random_() % 5);
-    if (record.status == RequestStatus::rejected) {
-      record.reason = EndReason::prompt_too_long;
-    } else {
-      run(record);
-    }
-    return record;
-  }
-
- private:
-  std::int64_t count() { return static_cast<std::int64_t>(random_() >> (2 + random_() % 62)); }
-  Duration length() {
-    const Int128 bits = (static_cast<Int128>(random_()) << 16) + (random_() & 0xffff);
-    return Duration::picoseconds(bits >> (80 - random_() % (most_bits_ + 1)));
-  }
-  void run(RequestRecord& record) {
-    record.kv_wasted_byte_picoseconds = length().picoseconds();
-    record.reason = random_() % 8 == 0 ? EndReason::length : EndReason::none;
-    record.output = Tokens{1 + count()};
-    record.scheduled = record.request.arrival + length();
-    record.first_token = *record.scheduled + length();
-    record.ended = *record.first_token + length();
-    Duration left = record.ended - record.request.arrival;
-    for (const PhaseColumn& column : phase_columns) {
-      const Duration part = random_() % 2 == 0 ? Duration{} : std::min(left, length());
-      record.phases.*column.part = part;
-      left -= part;
-    }
-    record.phases.held += left;
-  }
-
-  RandomStream random_{11, "records"};
-  std::uint64_t most_bits_ = 0;
-};
-
 TEST(RequestRows, AreExactForUsualAndForUnusualRequests) {
-  Draws draws;
-  std::vector<RequestRecord> records(5'000);
-  std::generate(records.begin(), records.end(), [&] { return draws.record(); });
+  RequestRecords draws;
+  std::vector<RequestRecord> records(10'000);
+  std::generate(records.begin(), records.end(), [&] { return draws.next(); });
   std::stable_sort(records.begin(), records.end(),
                    [](const auto& a, const auto& b) { return a.ended < b.ended; });
   const TemporaryFolder folder;
   RequestRows rows(folder.path());
+  std::size_t num_usual = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    records[i].request.id = RequestId{static_cast<std::int64_t>(i)};
-    rows.add(records[i], RequestLatencies(records[i]));
+    records[i].request.id = RequestId{static_cast<std::int64_t>(i * i)};
+    if (UsualRequest::is(records[i])) {
+      rows.add(UsualRequest(records[i]));
+      ++num_usual;
+    } else {
+      rows.add(records[i], RequestLatencies(records[i]));
+    }
   }
   rows.close();
+  EXPECT_GT(num_usual, records.size() / 8);
+  EXPECT_GT(records.size() - num_usual, records.size() / 8);
   const std::vector<std::string> lines = lines_of(folder.path() / "requests.csv");
   ASSERT_EQ(lines.size(), records.size() + 1);
   for (std::size_t i = 0; i < records.size(); ++i) {

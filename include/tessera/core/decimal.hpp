@@ -31,14 +31,18 @@ void append_real(std::string& out, double value);
 
 // numerator / denominator as a duration, to the nearest picosecond, ties upwards (for TPOT and
 // for means of exact sums). Precondition: denominator > 0, numerator >= 0.
+[[nodiscard]] constexpr std::uint64_t divide_nearest(std::uint64_t numerator,
+                                                     std::uint64_t denominator) {  // of 63 bits
+  return (numerator + denominator / 2) / denominator;
+}
 [[nodiscard]] Duration divide_nearest_wide(Duration numerator, std::int64_t denominator);  // any
 [[nodiscard]] inline Duration divide_nearest(Duration numerator, std::int64_t denominator) {
   const Int128 wide = numerator.picoseconds();
   if (wide < 0 || wide > std::numeric_limits<std::int64_t>::max() || denominator <= 0) {
     return divide_nearest_wide(numerator, denominator);
   }
-  const auto divisor = static_cast<std::uint64_t>(denominator);
-  return Duration::picoseconds((static_cast<std::uint64_t>(wide) + divisor / 2) / divisor);
+  return Duration::picoseconds(
+      divide_nearest(static_cast<std::uint64_t>(wide), static_cast<std::uint64_t>(denominator)));
 }
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 // multiplication by 1000 lifts the next three digits above the point.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -20,106 +21,120 @@ static_assert(std::endian::native == std::endian::little, "groups of digits are 
 
 __extension__ using UInt128 = unsigned __int128;
 
-// Three digits as text, the first in the lowest byte. The highest byte is a length.
+// Three digits as text and a comma behind them, the first in the lowest byte.
 using Group = std::uint32_t;
-inline constexpr std::uint32_t length_shift = 24;
+// Up to three digits and a comma behind them; and how many they are, in the higher half.
+using ShortGroup = std::uint64_t;
+inline constexpr std::uint32_t length_shift = 32;
 
-// 8 KB: small enough to stay near, large enough to write a number in a few steps.
+// 20 KB: small enough to stay near, large enough to write a number in a few steps.
 struct Groups {
-  std::array<Group, 1000> full;       // all digits; and how many are left without zeros at the end
-  std::array<Group, 1000> shortened;  // without the zeros that lead; and how many are left
+  std::array<Group, 1000> full;          // all digits
+  std::array<ShortGroup, 1000> last;     // without the zeros that end them: none of 0
+  std::array<ShortGroup, 1000> leading;  // without the zeros that lead them
 };
 inline constexpr Groups groups = [] {
   Groups all{};
+  const auto shortened = [](std::uint32_t digits, std::uint32_t length) {
+    const auto text = digits | std::uint32_t{','} << 8 * length;
+    return ShortGroup{length} << length_shift | text;
+  };
   for (std::uint32_t value = 0; value < 1000; ++value) {
     const std::uint32_t digits =
         ('0' + value / 100) | ('0' + value / 10 % 10) << 8 | ('0' + value % 10) << 16;
     const std::uint32_t kept = value % 10 != 0 ? 3 : value % 100 != 0 ? 2 : value != 0 ? 1 : 0;
     const std::uint32_t length = value < 10 ? 1 : value < 100 ? 2 : 3;
-    all.full[value] = digits | kept << length_shift;
-    all.shortened[value] = digits >> 8 * (3 - length) | length << length_shift;
+    all.full[value] = digits | std::uint32_t{','} << 24;
+    all.last[value] = shortened(digits & ((1U << 8 * kept) - 1), kept);
+    all.leading[value] = shortened(digits >> 8 * (3 - length), length);
   }
   return all;
 }();
 
-// These write up to three bytes beyond the end that they return.
-inline char* write_full(char* out, std::uint64_t below_1000) {
-  std::memcpy(out, &groups.full[below_1000], sizeof(Group));
-  return out + 3;
+// Whatever writes here puts a comma behind the end that it returns: most numbers are a cell of a
+// row. Up to two more bytes behind it are written, too.
+inline void write_group(char* out, Group group) {
+  std::memcpy(out, &group, sizeof(group));
 }
-// Without the zeros that end it: nothing for 0.
-inline char* write_last(char* out, std::uint64_t below_1000) {
-  const Group group = groups.full[below_1000];
-  std::memcpy(out, &group, sizeof(Group));
-  return out + (group >> length_shift);
+inline char* write_full(char* out, std::uint64_t below_1000) {
+  write_group(out, groups.full[below_1000]);
+  return out + 3;
 }
 // Without the zeros that lead it.
 inline char* write_short(char* out, std::uint64_t below_1000) {
-  const Group group = groups.shortened[below_1000];
-  std::memcpy(out, &group, sizeof(Group));
+  const ShortGroup group = groups.leading[below_1000];
+  write_group(out, static_cast<Group>(group));
   return out + (group >> length_shift);
 }
 
-// value / 1000^num_groups.
-template <int num_groups>
-struct Scaled {
-  static constexpr std::uint64_t unit = 1000 * Scaled<num_groups - 1>::unit;
-  // The values for which it is exact.
-  static constexpr std::uint64_t limit = std::uint64_t{1} << 63;
-
-  // Precondition: value < limit.
-  explicit Scaled(std::uint64_t value) {
-    const UInt128 product = static_cast<UInt128>(value) * multiplier;
-    whole = static_cast<std::uint64_t>(product >> 64) >> (shift - 64);
-    fraction = static_cast<std::uint64_t>(product >> (shift - 64)) + 1;
-    // Now: left for later, both halves of the product would have to be kept for it.
-    asm("" : "+r"(fraction));
-  }
-
-  std::uint64_t whole;
-  // What is behind the point, as a share of 2^64. It lies above its value, but by less than 1 in
-  // the last digit, as is checked below.
-  std::uint64_t fraction;
-
- private:
-  // 2^shift / unit, rounded up: as many bits as there is room for.
-  static constexpr int shift = 63 + std::bit_width(unit);
-  static constexpr auto multiplier =
-      static_cast<std::uint64_t>(((UInt128{1} << shift) + unit - 1) / unit);
-  static constexpr UInt128 too_much = UInt128{multiplier} * unit - (UInt128{1} << shift);
-  static_assert(too_much * limit + (UInt128{unit} << (shift - 64)) < UInt128{1} << shift);
-};
-template <>
-struct Scaled<0> {
-  static constexpr std::uint64_t unit = 1;
-};
+inline constexpr std::uint64_t thousand = 1000;
 
 // The next three digits of a share of 2^64.
-inline std::uint64_t next_group(std::uint64_t& fraction) {
+[[gnu::always_inline]] inline std::uint64_t next_group(std::uint64_t& fraction) {
 #ifdef __x86_64__
-  // g++ 12 would copy the lower half there and back.
+  // g++ 12 would copy the lower half there and back, and find no register for the thousand.
   std::uint64_t group = 0;
-  asm("mulq %2" : "=d"(group), "+a"(fraction) : "r"(std::uint64_t{1000}) : "cc");
+  asm("mulq %2" : "=d"(group), "+a"(fraction) : "m"(thousand) : "cc");
   return group;
 #else
-  const UInt128 product = static_cast<UInt128>(fraction) * 1000;
+  const UInt128 product = static_cast<UInt128>(fraction) * thousand;
   fraction = static_cast<std::uint64_t>(product);
   return static_cast<std::uint64_t>(product >> 64);
 #endif
 }
 
+// Has it worked out here: what is left for later costs more, as more must be kept for it.
+template <class Number>
+[[gnu::always_inline]] inline Number now(Number number) {
+  asm("" : "+r"(number));
+  return number;
+}
+
+// value / 1000^num_groups, of values below 2^value_bits.
+template <int num_groups, int value_bits = 63>
+struct Scaled {
+  static constexpr std::uint64_t unit = 1000 * Scaled<num_groups - 1, value_bits>::unit;
+  // The values for which it is exact.
+  static constexpr std::uint64_t limit = std::uint64_t{1} << value_bits;
+
+  // Precondition: value < limit.
+  explicit Scaled(std::uint64_t value) {
+    const UInt128 product = static_cast<UInt128>(value) * multiplier;
+    whole = static_cast<std::uint64_t>(product >> 64) >> (shift - 64);
+    const bool is_cut_off = shift > 64;
+    fraction = now(static_cast<std::uint64_t>(product >> (shift - 64)) + (is_cut_off ? 1 : 0));
+  }
+
+  std::uint64_t whole;
+  // What is behind the point, as a share of 2^64. It does not lie below its value, and above it by
+  // less than 1 in the last digit, as is checked below.
+  std::uint64_t fraction;
+
+ private:
+  // 2^shift / unit, rounded up: as many bits as there is room for, or as are enough.
+  static constexpr int shift = std::max(64, value_bits + static_cast<int>(std::bit_width(unit)));
+  static constexpr auto multiplier =
+      static_cast<std::uint64_t>(((UInt128{1} << shift) + unit - 1) / unit);
+  static constexpr UInt128 too_much = UInt128{multiplier} * unit - (UInt128{1} << shift);
+  static constexpr UInt128 cut_off = shift > 64 ? UInt128{unit} << (shift - 64) : 0;
+  static_assert(too_much * limit + cut_off < UInt128{1} << shift);
+};
+template <int value_bits>
+struct Scaled<0, value_bits> {
+  static constexpr std::uint64_t unit = 1;
+};
+
 // Four to six digits.
 inline char* write_six(char* out, std::uint64_t value) {
-  const auto narrow = static_cast<std::uint32_t>(value);  // is divided in fewer instructions
-  return write_full(write_short(out, narrow / 1'000), narrow % 1'000);
+  Scaled<1, 20> scaled(now(value));
+  return write_full(write_short(out, scaled.whole), next_group(scaled.fraction));
 }
 
 // Seven to nine.
 [[gnu::always_inline]] inline char* write_nine(char* out, std::uint64_t value) {
-  const Scaled<2> scaled(value);
-  std::uint64_t fraction = scaled.fraction;
-  out = write_full(write_short(out, scaled.whole), next_group(fraction));
-  return write_full(out, next_group(fraction));
+  Scaled<2, 30> scaled(now(value));
+  out = write_full(write_short(out, scaled.whole), next_group(scaled.fraction));
+  return write_full(out, next_group(scaled.fraction));
 }
 
 // Seven and more.
@@ -132,48 +147,60 @@ inline char* write_whole(char* out, std::uint64_t value) {
   return value < 1'000'000 ? write_six(out, value) : write_long(out, value);
 }
 
-// Takes back the zeros that end the text, and a point before them.
-[[nodiscard]] char* drop_zeros(char* end);
+// Takes back the zeros that end the text of so many letters, and a point before them. Puts a comma
+// behind it and returns what is behind that.
+[[nodiscard]] char* drop_zeros(char* text, int letters);
 
-// The digits of a fraction, without the zeros that end it, behind a point that is there; for 0, it
-// is taken back.
+// The digits of a fraction, taken from it before the whole part is written: that has other uses for
+// the registers.
 template <int num_groups>
-inline char* write_fraction(char* out, std::uint64_t fraction) {
-  for (int group = 1; group < num_groups; ++group) {
-    out = write_full(out, next_group(fraction));
+struct FractionDigits {
+  [[gnu::always_inline]] static FractionDigits of(std::uint64_t fraction) {
+    const Group first = now(groups.full[next_group(fraction)]);
+    return {first, FractionDigits<num_groups - 1>::of(fraction)};
   }
-  const std::uint64_t last = next_group(fraction);
-  if (last == 0 && out[-1] == '0') [[unlikely]] {
-    return drop_zeros(out);
+  // Behind so many letters of a text, the last of which is a point: it is taken back from 0.
+  // Without the zeros that end the digits. Returns what is behind the comma.
+  [[gnu::always_inline]] char* write_cell(char* text, int letters) const {
+    write_group(text + letters, first);
+    return others.write_cell(text, letters + 3);
   }
-  return write_last(out, last);
-}
 
-// value / 1000^num_groups as decimal text. Precondition: value < Scaled<num_groups>::limit.
+  Group first;
+  FractionDigits<num_groups - 1> others;
+};
+template <>
+struct FractionDigits<1> {
+  [[gnu::always_inline]] static FractionDigits of(std::uint64_t fraction) {
+    return {now(groups.last[next_group(fraction)])};
+  }
+  [[gnu::always_inline]] char* write_cell(char* text, int letters) const {
+    write_group(text + letters, static_cast<Group>(last));
+    const std::uint64_t length = last >> length_shift;
+    if (length == 0 && text[letters - 1] == '0') [[unlikely]] {
+      return drop_zeros(text, letters);
+    }
+    return text + letters + 1 + length;
+  }
+
+  ShortGroup last;
+};
+
+// value / 1000^num_groups as decimal text. Returns what is behind the comma.
+// Precondition: value < Scaled<num_groups>::limit.
 template <int num_groups>
-inline char* write_scaled(char* out, std::uint64_t value) {
+[[gnu::always_inline]] inline char* write_scaled_cell(char* out, std::uint64_t value) {
   const Scaled<num_groups> scaled(value);
+  const auto fraction = FractionDigits<num_groups>::of(scaled.fraction);
   out = write_whole(out, scaled.whole);
   *out = '.';
-  return write_fraction<num_groups>(out + 1, scaled.fraction);
+  return fraction.write_cell(out, 1);
 }
 
-// Seconds, where rows that follow each other are close in time: the texts of whole seconds that
-// were written lately are remembered.
+// Where rows that follow each other are close in time, the texts of whole seconds that were written
+// lately are remembered.
 class RecentSeconds {
  public:
-  // As write_scaled<4>().
-  char* write(char* out, std::uint64_t picoseconds) {
-    const Scaled<4> scaled(picoseconds);
-    Text& text = texts_[scaled.whole % texts_.size()];
-    if (text.whole != scaled.whole) [[unlikely]] {
-      text = Text(scaled.whole);
-    }
-    std::memcpy(out, text.letters.data(), text.letters.size());
-    return write_fraction<4>(out + text.length, scaled.fraction);
-  }
-
- private:
   // With the point behind it.
   struct Text {
     Text() = default;
@@ -182,15 +209,25 @@ class RecentSeconds {
       char* const end = write_whole(room.data(), seconds);
       *end = '.';
       length = static_cast<std::uint32_t>(end + 1 - room.data());
-      std::memcpy(letters.data(), room.data(), letters.size());
+      std::memcpy(&letters, room.data(), sizeof(letters));
     }
 
     std::uint32_t whole = std::numeric_limits<std::uint32_t>::max();  // none
     std::uint32_t length = 0;
-    std::array<char, 8> letters{};
+    std::uint64_t letters = 0;
   };
   static_assert(Scaled<4>::limit / Scaled<4>::unit < 10'000'000, "seven digits and a point");
 
+  // Precondition: Scaled<4> makes such whole seconds.
+  const Text& of(std::uint64_t seconds) {
+    Text& text = texts_[seconds % texts_.size()];
+    if (text.whole != static_cast<std::uint32_t>(seconds)) [[unlikely]] {
+      text = Text(seconds);
+    }
+    return text;
+  }
+
+ private:
   std::array<Text, 16> texts_;
 };
 

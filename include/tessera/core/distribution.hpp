@@ -43,6 +43,20 @@ class Distribution {
     include(narrow, narrow);
     buckets_[bucket_of(narrow, shift_of(narrow))] += times;
   }
+  // A value of less than this: a double holds it, and its highest bits say which bucket it is in.
+  static constexpr std::uint64_t short_below = std::uint64_t{1} << 53;
+  // The same of such a value of picoseconds, once, in fewer instructions.
+  void add_short(std::uint64_t picoseconds) {
+    const auto value = static_cast<std::int64_t>(picoseconds);
+    if (value < usual_from_) {
+      add_early(value);
+      return;
+    }
+    ++count_;
+    sum_ += picoseconds;
+    include(value, value);
+    ++buckets_[bucket_of_narrow(value)];
+  }
   // The first n terms of a series, which sum to `sum` picoseconds, each so many times.
   // Preconditions: n > 0, times > 0.
   void add(const DurationSeries& series, std::int64_t n, Int128 sum, std::int64_t times) {
@@ -131,6 +145,8 @@ class Distribution {
     }
   }
 
+  // One of the first values, mostly.
+  void add_early(std::int64_t value);
   void add_unusual(Int128 picoseconds, std::int64_t times);
   void add_unusual(const DurationSeries& series, std::int64_t n, Int128 sum, std::int64_t times);
   void add_pair(std::int64_t value, std::int64_t times);
