@@ -69,7 +69,7 @@ std::int64_t DecodeBatch::take_at_once(std::int64_t steps, const DurationSeries&
         taken += residue.takes;
         continue;
       }
-      const std::int64_t times = (steps - 1 - first) / stride + 1;
+      const std::int64_t times = block_size_.blocks_of(steps - first);
       const std::int64_t last = first + (times - 1) * stride;
       residue.clock +=
           static_cast<Ticks>(times) * now + durations.low_sum_of_sums(first, stride, times);

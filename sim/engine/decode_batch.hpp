@@ -82,8 +82,7 @@ class DecodeBatch {
   // 0 < room <= longest_span.
   Span advance(std::int64_t most, const DurationSeries& durations, Ticks now, std::int64_t room) {
     settle_in_time(now);
-    // A residue costs as much as three steps.
-    const bool many = most > 3 * std::min(size_, block_size_.entries());
+    const bool many = most > few_steps && durations.first() * few_steps < room;
     return many ? advance_far(most, durations, now, room)
                 : take_in_turn(most, durations, now, room);
   }
@@ -148,7 +147,11 @@ class DecodeBatch {
       }
       time += static_cast<Ticks>(duration);
       room -= duration;
-      if (--left == 0 || room <= 0) {
+      if (room <= 0) {
+        --left;
+        break;
+      }
+      if (--left == 0) {
         break;
       }
       duration += durations.growth();
@@ -158,6 +161,8 @@ class DecodeBatch {
     iteration_ += most - left;
     return {most - left, taken, static_cast<std::int64_t>(time - now)};
   }
+  // As many take the time of the closed forms.
+  static constexpr std::int64_t few_steps = 32;
   Span advance_far(std::int64_t most, const DurationSeries& durations, Ticks now,
                    std::int64_t room);
   // Returns the blocks that all but the first of so many steps take.
@@ -177,8 +182,8 @@ class DecodeBatch {
   EventRing ends_;
 
   std::int64_t size_ = 0;
-  std::int64_t keys_ = 0;                // Σ
   std::vector<std::uint64_t> occupied_;  // a bit a residue: whether somebody takes at it
+  std::int64_t keys_ = 0;                // Σ
 
   // At the start of `iteration_`, as the clocks are.
   std::int64_t iteration_ = 0;

@@ -50,7 +50,9 @@ class SpanEngine final : public ServingEngine {
   void finish() override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
-  [[nodiscard]] SimTime busy_until() const override { return end_; }
+  [[nodiscard]] SimTime busy_until() const override {
+    return start_ + Duration::picoseconds(length_);
+  }
   [[nodiscard]] std::int64_t iterations() const override { return decodes_.iteration(); }
   [[nodiscard]] Bytes kv_reserved() const override { return pool_.reserved(); }
 
@@ -119,7 +121,8 @@ class SpanEngine final : public ServingEngine {
 
   // The span that runs.
   bool is_busy_ = false;
-  SimTime end_;
+  SimTime start_;
+  std::int64_t length_ = 0;  // picoseconds
 
   SpanTotals totals_;
   std::unique_ptr<SpanReport> report_;  // to a recorder that looks into spans
@@ -191,7 +194,7 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
   const bool decodes_only = prefills_.empty() && decodes_.size() > 0;
   begin_span(decodes_only ? launch_decodes(now, horizon) : launch_mixed(now), now);
-  return end_;
+  return busy_until();
 }
 
 // In order of admission, everyone gets the blocks for its tokens; where there are none left, from
@@ -353,11 +356,12 @@ DecodeBatch::Span SpanEngine::launch_mixed(SimTime now) {
 void SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
   TESSERA_INVARIANT(span.picoseconds >= 0, "time does not run backwards");
   is_busy_ = true;
-  end_ = now + Duration::picoseconds(span.picoseconds);
+  start_ = now;
+  length_ = span.picoseconds;
   totals_.add(queues(), pool_, span.blocks, span.picoseconds);
   pool_.take(span.blocks);
   if (report_) {
-    report_->set_length(span.steps, span.blocks, end_);
+    report_->set_length(span.steps, span.blocks, busy_until());
   }
 }
 

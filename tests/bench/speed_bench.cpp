@@ -59,6 +59,7 @@ class Drawn final : public RequestSource {
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};
   }
+  [[nodiscard]] SourceTraits traits() const override { return {.hears_of_ends = false}; }
 
  private:
   const std::vector<Request>& requests_;
