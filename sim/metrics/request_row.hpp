@@ -64,7 +64,7 @@ class UsualRow : public RowText {
   [[gnu::always_inline]] void seconds(Duration product) {
     const auto low = static_cast<std::int64_t>(product.picoseconds());
     if (static_cast<std::uint64_t>(product.picoseconds() >> 64) == 0 && low >= 0) [[likely]] {
-      narrow_seconds(digits::now(static_cast<std::uint64_t>(low)));
+      narrow_seconds(digits::computed_here(static_cast<std::uint64_t>(low)));
     } else {
       RowText::seconds(product);
     }

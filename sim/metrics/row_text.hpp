@@ -80,8 +80,9 @@ class RowText {
     }
   }
   // The same for numbers of 63 bits, in fewer instructions.
+  // Mostly thousands of seconds.
   [[gnu::always_inline]] void narrow_seconds(std::uint64_t picoseconds) {
-    end_ = digits::write_scaled_cell<4>(end_, picoseconds);
+    end_ = digits::write_large_cell<4>(end_, picoseconds);
   }
   [[gnu::always_inline]] void narrow_latency(std::uint64_t picoseconds) {
     end_ = digits::write_scaled_cell<3>(end_, picoseconds);
