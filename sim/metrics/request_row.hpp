@@ -26,7 +26,7 @@ template <class Row, class Request>
   row.count(record.output.count());
   row.count(record.cached.count());
   row.latency(request.ttft());
-  row.latency(request.tpot());
+  row.tpot(request);
   row.latency(request.e2el());
   row.count(record.num_preemptions);
   row.bytes(record.kv_peak_written);
@@ -60,6 +60,13 @@ class UsualRow : public RowText {
     instant(static_cast<std::uint64_t>(record.ended.since_start().picoseconds()));
   }
   [[gnu::always_inline]] void latency(std::uint64_t picoseconds) { narrow_latency(picoseconds); }
+  [[gnu::always_inline]] void tpot(const UsualRequest& request) {
+    if (request.has_tpot()) [[likely]] {
+      latency(request.tpot());
+    } else {
+      empty();
+    }
+  }
   // Bytes times seconds are more than 63 bits hold where a model is large.
   [[gnu::always_inline]] void seconds(Duration product) {
     const auto low = static_cast<std::int64_t>(product.picoseconds());

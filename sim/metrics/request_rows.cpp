@@ -30,7 +30,6 @@ struct AnyRequest {
   [[nodiscard]] std::optional<SimTime> scheduled() const { return record.scheduled; }
   [[nodiscard]] std::optional<SimTime> first_token() const { return record.first_token; }
   [[nodiscard]] std::optional<Duration> ttft() const { return latencies.ttft; }
-  [[nodiscard]] std::optional<Duration> tpot() const { return latencies.tpot; }
   [[nodiscard]] std::optional<Duration> e2el() const { return latencies.e2el; }
 
   const RequestRecord& record;
@@ -49,6 +48,7 @@ class AnyRow : public RowText {
       instant(record.ended);
     }
   }
+  void tpot(const AnyRequest& request) { latency(request.latencies.tpot); }
   void outcome(const RequestRecord& record) {
     word(name_of(record.status));
     word(name_of(record.reason));

@@ -71,7 +71,13 @@ class RowText {
     }
   }
   void seconds(Duration value) { end_with(write_seconds(end_, value)); }
-  void latency(Duration value) { end_with(write_milliseconds(end_, value)); }
+  void latency(Duration value) {
+    if (value == Duration{}) {
+      text("0,");
+    } else {
+      end_with(write_milliseconds(end_, value));
+    }
+  }
   void latency(const std::optional<Duration>& value) {
     if (value) {
       latency(*value);
