@@ -13,7 +13,8 @@ struct RequestLatencies {
       : ttft(record.ttft()), tpot(record.tpot()), e2el(record.e2el()) {}
   explicit RequestLatencies(const UsualRequest& request)
       : ttft(Duration::picoseconds(request.ttft())),
-        tpot(Duration::picoseconds(request.tpot())),
+        tpot(request.has_tpot() ? std::optional(Duration::picoseconds(request.tpot()))
+                                : std::nullopt),
         e2el(Duration::picoseconds(request.e2el())) {}
 
   std::optional<Duration> ttft;

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "sim/metrics/request_latencies.hpp"
+#include "sim/metrics/request_row.hpp"
 #include "sim/metrics/usual_request.hpp"
+#include "tessera/core/contract.hpp"
 #include "tessera/core/decimal_digits.hpp"
 #include "tessera/engine/recorder.hpp"
 #include "tessera/metrics/output_folder.hpp"
@@ -19,7 +21,8 @@ class RequestRows {
   explicit RequestRows(const std::filesystem::path& folder);
   // Precondition: requests come in order of ending.
   void add(const RequestRecord& record, const RequestLatencies& latencies);
-  void add(UsualRequest request);
+  // Called from one place, for every request: in line, it saves the registers once.
+  [[gnu::always_inline]] void add(UsualRequest request);
   void close();
 
  private:
@@ -41,6 +44,26 @@ class RequestRows {
   SimTime ended_ = SimTime::at(Duration::picoseconds(-1));
   digits::RecentSeconds recent_;
 };
+
+inline void RequestRows::add(UsualRequest request) {
+  begin_row(request.record());
+  UsualRow row(file_, recent_);
+  write_request(row, request, request.record());
+}
+
+inline void RequestRows::begin_row(const RequestRecord& record) {
+  if (ended_ < record.ended) [[likely]] {
+    if (!before_last_.empty()) {
+      sort_waiting();
+    }
+    file_.flush_if_full();
+    ended_ = record.ended;
+  } else {
+    TESSERA_INVARIANT(ended_ == record.ended, "requests end in order of time");
+    before_last_.push_back(last_);
+  }
+  last_ = {record.request.id, file_.size()};
+}
 
 // A row a change of what a sequence's KV holds.
 class RequestKvRows {

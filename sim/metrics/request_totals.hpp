@@ -118,7 +118,9 @@ inline void RequestTotals::add(const UsualRequest& request) {
     ++counts_.within_slo;
   }
   ttft.add_short(request.ttft());
-  tpot.add_short(request.tpot());
+  if (request.has_tpot()) [[likely]] {
+    tpot.add_short(request.tpot());
+  }
   e2el.add_short(request.e2el());
   normalized.add(Duration::picoseconds(
       divide_nearest(request.e2el(), static_cast<std::uint64_t>(record.output.count()))));

@@ -71,7 +71,13 @@ class RowText {
     }
   }
   void seconds(Duration value) { end_with(write_seconds(end_, value)); }
-  void latency(Duration value) { end_with(write_milliseconds(end_, value)); }
+  void latency(Duration value) {
+    if (value == Duration{}) {
+      text("0,");
+    } else {
+      end_with(write_milliseconds(end_, value));
+    }
+  }
   void latency(const std::optional<Duration>& value) {
     if (value) {
       latency(*value);
@@ -80,8 +86,9 @@ class RowText {
     }
   }
   // The same for numbers of 63 bits, in fewer instructions.
+  // Mostly thousands of seconds.
   [[gnu::always_inline]] void narrow_seconds(std::uint64_t picoseconds) {
-    end_ = digits::write_scaled_cell<4>(end_, picoseconds);
+    end_ = digits::write_large_cell<4>(end_, picoseconds);
   }
   [[gnu::always_inline]] void narrow_latency(std::uint64_t picoseconds) {
     end_ = digits::write_scaled_cell<3>(end_, picoseconds);

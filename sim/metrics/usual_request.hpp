@@ -9,7 +9,7 @@
 
 namespace tessera {
 
-// It ended by itself after several tokens, 63 bits hold its instants, and Distribution takes its
+// It ended by itself, 63 bits hold its instants, and Distribution takes its
 // latencies as short ones. Times are in picoseconds.
 class UsualRequest {
  public:
@@ -21,8 +21,9 @@ class UsualRequest {
   // Precondition: it is one. Valid as long as its record.
   explicit UsualRequest(const RequestRecord& record)
       : record_(&record),
-        tpot_(divide_nearest(ended() - first_token(),
-                             static_cast<std::uint64_t>(record.output.count() - 1))) {}
+        tpot_(has_tpot() ? divide_nearest(ended() - first_token(),
+                                          static_cast<std::uint64_t>(record.output.count() - 1))
+                         : 0) {}
 
   [[nodiscard]] const RequestRecord& record() const { return *record_; }
   [[nodiscard]] std::uint64_t arrival() const { return low(record_->request.arrival); }
@@ -31,7 +32,8 @@ class UsualRequest {
   [[nodiscard]] std::uint64_t ended() const { return low(record_->ended); }
   // As RequestRecord says.
   [[nodiscard]] std::uint64_t ttft() const { return first_token() - arrival(); }
-  [[nodiscard]] std::uint64_t tpot() const { return tpot_; }
+  [[nodiscard]] bool has_tpot() const { return record_->output > Tokens{1}; }
+  [[nodiscard]] std::uint64_t tpot() const { return tpot_; }  // if it has one
   [[nodiscard]] std::uint64_t e2el() const { return ended() - arrival(); }
 
   // The phases of a request that nobody disturbs come first in phase_columns.
@@ -57,7 +59,7 @@ class UsualRequest {
 
   static bool ended_by_itself(const RequestRecord& record) {
     return record.status == RequestStatus::finished && record.reason == EndReason::none &&
-           record.scheduled && record.first_token && record.output > Tokens{1};
+           record.scheduled && record.first_token && record.output > Tokens{0};
   }
   // In their order.
   static bool has_narrow_instants(const RequestRecord& record) {

@@ -115,13 +115,36 @@ TEST(DecimalDigits, PutACommaBehindEveryNumber) {
   for (const std::uint64_t value : values) {
     ASSERT_EQ(std::string(out, digits::write_scaled_cell<4>(out, value)),
               naive_text(value, 12) + ',');
+    ASSERT_EQ(std::string(out, digits::write_large_cell<4>(out, value)),
+              naive_text(value, 12) + ',');
     ASSERT_EQ(std::string(out, digits::write_scaled_cell<3>(out, value)),
               naive_text(value, 9) + ',');
     ASSERT_EQ(std::string(out, digits::write_whole(out, value) + 1), digits_of(value) + ',');
   }
 }
 
-// One multiplication makes them: of the highest value, and of the lowest of each length.
+// Where the whole part gets a digit more, and where 63 bits end.
+TEST(DecimalDigits, OfLargeNumbersAreExactOnBothSidesOfEveryEdge) {
+  constexpr std::uint64_t limit = std::uint64_t{1} << 63;
+  std::array<char, longest_number> room{};
+  char* const out = room.data();
+  std::vector<std::uint64_t> edges{limit - 1, limit / 2};
+  for (std::uint64_t power = 1; power < limit; power *= 10) {
+    for (std::uint64_t digit = 1; digit <= 9; ++digit) {
+      edges.push_back(digit * power);
+    }
+  }
+  for (const std::uint64_t edge : edges) {
+    for (std::uint64_t value = edge - 1; value <= edge + 1 && value < limit; ++value) {
+      ASSERT_EQ(std::string(out, digits::write_large_cell<4>(out, value)),
+                naive_text(value, 12) + ',');
+      ASSERT_EQ(std::string(out, digits::write_scaled_cell<4>(out, value)),
+                naive_text(value, 12) + ',');
+    }
+  }
+}
+
+// One multiplication takes them apart.
 TEST(DecimalDigits, OfWholeNumbersAreExactOnBothSidesOfEveryEdge) {
   std::array<char, longest_number> room{};
   char* const out = room.data();

@@ -55,6 +55,16 @@ TEST(UsualRequest, KnowsItsTimes) {
   EXPECT_TRUE(request.is_undisturbed());
 }
 
+TEST(UsualRequest, OfOneTokenHasNoTpot) {
+  RequestRecord record = usual();
+  EXPECT_TRUE(UsualRequest(record).has_tpot());
+  record.output = Tokens{1};
+  ASSERT_TRUE(UsualRequest::is(record));
+  EXPECT_FALSE(UsualRequest(record).has_tpot());
+  EXPECT_EQ(RequestLatencies(UsualRequest(record)).tpot, std::nullopt);
+  EXPECT_EQ(RequestLatencies(UsualRequest(record)).e2el, ps(140));
+}
+
 TEST(UsualRequest, IsNoneThatWasCutOrNeverRan) {
   const std::vector<std::function<void(RequestRecord&)>> changes{
       [](auto& r) { r.status = RequestStatus::cancelled; },
@@ -62,7 +72,6 @@ TEST(UsualRequest, IsNoneThatWasCutOrNeverRan) {
       [](auto& r) { r.reason = EndReason::length; },
       [](auto& r) { r.scheduled.reset(); },
       [](auto& r) { r.first_token.reset(); },
-      [](auto& r) { r.output = Tokens{1}; },  // has no TPOT
       [](auto& r) { r.output = Tokens{0}; },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {

@@ -51,11 +51,11 @@ inline constexpr Groups groups = [] {
   return all;
 }();
 
-// Whatever writes here puts a comma behind the end that it returns: most numbers are a cell of a
-// row. Up to two more bytes behind it are written, too.
 inline void write_group(char* out, Group group) {
   std::memcpy(out, &group, sizeof(group));
 }
+// Whatever writes a number here puts a comma behind it: most are a cell of a row. Up to two more
+// bytes are written, too.
 inline char* write_full(char* out, std::uint64_t below_1000) {
   write_group(out, groups.full[below_1000]);
   return out + 3;
@@ -85,7 +85,7 @@ inline constexpr std::uint64_t thousand = 1000;
 
 // Has it worked out here: what is left for later costs more, as more must be kept for it.
 template <class Number>
-[[gnu::always_inline]] inline Number now(Number number) {
+[[gnu::always_inline]] inline Number computed_here(Number number) {
   asm("" : "+r"(number));
   return number;
 }
@@ -102,7 +102,8 @@ struct Scaled {
     const UInt128 product = static_cast<UInt128>(value) * multiplier;
     whole = static_cast<std::uint64_t>(product >> 64) >> (shift - 64);
     const bool is_cut_off = shift > 64;
-    fraction = now(static_cast<std::uint64_t>(product >> (shift - 64)) + (is_cut_off ? 1 : 0));
+    fraction =
+        computed_here(static_cast<std::uint64_t>(product >> (shift - 64)) + (is_cut_off ? 1 : 0));
   }
 
   std::uint64_t whole;
@@ -126,13 +127,13 @@ struct Scaled<0, value_bits> {
 
 // Four to six digits.
 inline char* write_six(char* out, std::uint64_t value) {
-  Scaled<1, 20> scaled(now(value));
+  Scaled<1, 20> scaled(computed_here(value));
   return write_full(write_short(out, scaled.whole), next_group(scaled.fraction));
 }
 
 // Seven to nine.
 [[gnu::always_inline]] inline char* write_nine(char* out, std::uint64_t value) {
-  Scaled<2, 30> scaled(now(value));
+  Scaled<2, 30> scaled(computed_here(value));
   out = write_full(write_short(out, scaled.whole), next_group(scaled.fraction));
   return write_full(out, next_group(scaled.fraction));
 }
@@ -156,7 +157,7 @@ inline char* write_whole(char* out, std::uint64_t value) {
 template <int num_groups>
 struct FractionDigits {
   [[gnu::always_inline]] static FractionDigits of(std::uint64_t fraction) {
-    const Group first = now(groups.full[next_group(fraction)]);
+    const Group first = computed_here(groups.full[next_group(fraction)]);
     return {first, FractionDigits<num_groups - 1>::of(fraction)};
   }
   // Behind so many letters of a text, the last of which is a point: it is taken back from 0.
@@ -172,7 +173,7 @@ struct FractionDigits {
 template <>
 struct FractionDigits<1> {
   [[gnu::always_inline]] static FractionDigits of(std::uint64_t fraction) {
-    return {now(groups.last[next_group(fraction)])};
+    return {computed_here(groups.last[next_group(fraction)])};
   }
   [[gnu::always_inline]] char* write_cell(char* text, int letters) const {
     write_group(text + letters, static_cast<Group>(last));
@@ -193,6 +194,26 @@ template <int num_groups>
   const Scaled<num_groups> scaled(value);
   const auto fraction = FractionDigits<num_groups>::of(scaled.fraction);
   out = write_whole(out, scaled.whole);
+  *out = '.';
+  return fraction.write_cell(out, 1);
+}
+
+// The same in fewer instructions where the whole part has mostly more than three digits: they are
+// taken from a fraction, too. Precondition: value < Scaled<num_groups + 2>::limit.
+template <int num_groups>
+[[gnu::always_inline]] inline char* write_large_cell(char* out, std::uint64_t value) {
+  const Scaled<num_groups + 2> millions(value);
+  std::uint64_t rest = millions.fraction;
+  const std::uint64_t thousands = next_group(rest);
+  const std::uint64_t ones = next_group(rest);
+  const auto fraction = FractionDigits<num_groups>::of(rest);
+  if (millions.whole == 0 && thousands == 0) [[unlikely]] {
+    out = write_short(out, ones);
+  } else {
+    out = millions.whole == 0 ? write_short(out, thousands)
+                              : write_full(write_short(out, millions.whole), thousands);
+    out = write_full(out, ones);
+  }
   *out = '.';
   return fraction.write_cell(out, 1);
 }
