@@ -36,10 +36,7 @@ class ClosedLoop final : public RequestSource {
     for (std::int64_t user = 0; user < spec.users; ++user) {
       come_back(user, SimTime{} + think());
     }
-  }
-
-  [[nodiscard]] SimTime next_arrival() const override {
-    return users_.empty() || counts_.requests == end_.requests ? SimTime::max() : users_.top().at;
+    announce_next();
   }
 
   const Request& pop() override {
@@ -55,6 +52,7 @@ class ClosedLoop final : public RequestSource {
     request_.content.conversation = counts_.requests;
     lengths_.apply(request_, counts_);
     ++counts_.requests;
+    announce_next();
     return request_;
   }
 
@@ -64,11 +62,17 @@ class ClosedLoop final : public RequestSource {
       at += pause_after_refusal;
     }
     come_back(request.client, at);
+    announce_next();
   }
 
   [[nodiscard]] SourceCounts counts() const override { return counts_; }
 
  private:
+  void announce_next() {
+    const bool nobody = users_.empty() || counts_.requests == end_.requests;
+    announce(nobody ? SimTime::max() : users_.top().at);
+  }
+
   Duration think() {
     if (mean_think_seconds_ == 0.0) {
       return Duration{};

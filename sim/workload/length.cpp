@@ -8,6 +8,7 @@
 #include "sim/workload/csv_table.hpp"
 #include "sim/workload/line_reader.hpp"
 #include "sim/workload/number_text.hpp"
+#include "sim/workload/power_of_e.hpp"
 #include "tessera/core/contract.hpp"
 
 namespace tessera {
@@ -105,10 +106,13 @@ void Length::draw(RandomStream& stream, Draws& lengths) const {
 }
 
 void Length::draw(const Lognormal& law, RandomStream& stream, Draws& lengths) {
+  static const PowerOfE power_of_e;
   std::array<double, std::tuple_size_v<Draws>> normals;
   draw_normals(stream, normals);
-  std::transform(normals.begin(), normals.end(), lengths.begin(),
-                 [&](double normal) { return rounded(law.median * std::exp(law.sigma * normal)); });
+  // A sigma of at most 10 times a normal draw, none of which is beyond 20.
+  std::transform(normals.begin(), normals.end(), lengths.begin(), [&](double normal) {
+    return rounded(law.median * power_of_e(law.sigma * normal));
+  });
 }
 
 std::int64_t Length::num_rows() const {

@@ -15,9 +15,8 @@ class OpenLoop final : public RequestSource {
   OpenLoop(Gaps gaps, RequestLengths lengths, SourceEnd end, std::uint64_t seed)
       : gaps_(std::move(gaps)), lengths_(std::move(lengths)), end_(end), stream_(seed, "arrivals") {
     draw_arrivals();
+    announce(ahead_[next_]);
   }
-
-  [[nodiscard]] SimTime next_arrival() const override { return ahead_[next_]; }
 
   const Request& pop() override {
     TESSERA_INVARIANT(next_arrival() < SimTime::max(),
@@ -32,6 +31,7 @@ class OpenLoop final : public RequestSource {
     if (++next_ == num_ahead_) {
       draw_arrivals();
     }
+    announce(ahead_[next_]);
     return request_;
   }
 

@@ -58,8 +58,10 @@ class PlainList {
       make_room();
       matching = read_ids(form, at_, id_);
     }
-    id_ += matching / sizeof(std::uint64_t);
-    at_ += matching / sizeof(std::uint64_t) * (length + gap);
+    if (const std::size_t taken = matching / sizeof(std::uint64_t); taken > 0) {
+      id_ += taken;
+      at_ += taken * (length + gap);
+    }
     if (matching % sizeof(std::uint64_t) != length || at_[length] != ']') {
       return false;
     }

@@ -44,14 +44,7 @@ class ShapedSource final : public RequestSource {
     if (!spec.conversations) {
       limit_ = std::numeric_limits<std::int64_t>::max();
     }
-  }
-
-  [[nodiscard]] SimTime next_arrival() const override {
-    if (num_requests_ == limit_) {
-      return SimTime::max();
-    }
-    return turns_.empty() ? arrivals_->next_arrival()
-                          : std::min(turns_.top().at, arrivals_->next_arrival());
+    announce_next();
   }
 
   const Request& pop() override {
@@ -60,10 +53,44 @@ class ShapedSource final : public RequestSource {
     take_next();
     request_.id = RequestId{num_requests_++};
     attributes_.apply_patience(request_);
+    announce_next();
     return request_;
   }
 
   void on_end(const Request& request, SimTime now) override {
+    hear_of_end(request, now);
+    announce_next();
+  }
+
+  [[nodiscard]] SourceCounts counts() const override {
+    SourceCounts counts = arrivals_->counts();
+    counts.requests = num_requests_;
+    counts.clamped_prompts += drawn_.clamped_prompts;
+    counts.clamped_outputs += drawn_.clamped_outputs;
+    counts.shortened_outputs += drawn_.shortened_outputs;
+    return counts;
+  }
+
+  [[nodiscard]] SourceTraits traits() const override {
+    SourceTraits traits = arrivals_->traits();
+    traits.several_sequences = spec_.sampling && spec_.sampling->num_sequences() > 1;
+    traits.gives_up = traits.gives_up || spec_.client_timeout || spec_.cancellations;
+    traits.hears_of_ends = traits.hears_of_ends || spec_.conversations;
+    return traits;
+  }
+
+ private:
+  void announce_next() {
+    if (num_requests_ == limit_) {
+      announce(SimTime::max());
+    } else if (turns_.empty()) {
+      announce(arrivals_->next_arrival());
+    } else {
+      announce(std::min(turns_.top().at, arrivals_->next_arrival()));
+    }
+  }
+
+  void hear_of_end(const Request& request, SimTime now) {
     const auto more = turns_left_.find(request.content.conversation);
     if (more == turns_left_.end()) {
       arrivals_->on_end(request, now);
@@ -88,24 +115,6 @@ class ShapedSource final : public RequestSource {
     turns_.push(turn);
   }
 
-  [[nodiscard]] SourceCounts counts() const override {
-    SourceCounts counts = arrivals_->counts();
-    counts.requests = num_requests_;
-    counts.clamped_prompts += drawn_.clamped_prompts;
-    counts.clamped_outputs += drawn_.clamped_outputs;
-    counts.shortened_outputs += drawn_.shortened_outputs;
-    return counts;
-  }
-
-  [[nodiscard]] SourceTraits traits() const override {
-    SourceTraits traits = arrivals_->traits();
-    traits.several_sequences = spec_.sampling && spec_.sampling->num_sequences() > 1;
-    traits.gives_up = traits.gives_up || spec_.client_timeout || spec_.cancellations;
-    traits.hears_of_ends = traits.hears_of_ends || spec_.conversations;
-    return traits;
-  }
-
- private:
   // Takes whichever comes first, a turn that follows or a conversation's first.
   void take_next() {
     if (!turns_.empty() && turns_.top().at <= arrivals_->next_arrival()) {

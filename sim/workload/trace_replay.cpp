@@ -17,10 +17,7 @@ class TraceReplay final : public RequestSource {
         std::upper_bound(trace_.rows.begin(), trace_.rows.end(), end.last_arrival.since_start(),
                          [](Duration last, const TraceRow& row) { return last < row.arrival; });
     num_requests_ = std::min(end.requests, std::int64_t{behind_last - trace_.rows.begin()});
-  }
-
-  [[nodiscard]] SimTime next_arrival() const override {
-    return counts_.requests < num_requests_ ? SimTime::at(next_row().arrival) : SimTime::max();
+    announce_next();
   }
 
   const Request& pop() override {
@@ -43,6 +40,7 @@ class TraceReplay final : public RequestSource {
     }
     lengths_.apply(request_, counts_);
     ++counts_.requests;
+    announce_next();
     return request_;
   }
 
@@ -56,6 +54,10 @@ class TraceReplay final : public RequestSource {
   }
 
  private:
+  void announce_next() {
+    announce(counts_.requests < num_requests_ ? SimTime::at(next_row().arrival) : SimTime::max());
+  }
+
   static void apply(const TraceAttributes& attributes, Request& request) {
     request.tenant = attributes.tenant;
     request.priority = attributes.priority;

@@ -50,11 +50,12 @@ void measure(benchmark::State& state, Scenario scenario, Advance advance, std::i
 // Hands out what was drawn before.
 class Drawn final : public RequestSource {
  public:
-  explicit Drawn(const std::vector<Request>& requests) : requests_(requests) {}
-  [[nodiscard]] SimTime next_arrival() const override {
-    return next_ < requests_.size() ? requests_[next_].arrival : SimTime::max();
+  explicit Drawn(const std::vector<Request>& requests) : requests_(requests) { announce_next(); }
+  const Request& pop() override {
+    const Request& request = requests_[next_++];
+    announce_next();
+    return request;
   }
-  const Request& pop() override { return requests_[next_++]; }
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};
@@ -62,6 +63,10 @@ class Drawn final : public RequestSource {
   [[nodiscard]] SourceTraits traits() const override { return {.hears_of_ends = false}; }
 
  private:
+  void announce_next() {
+    announce(next_ < requests_.size() ? requests_[next_].arrival : SimTime::max());
+  }
+
   const std::vector<Request>& requests_;
   std::size_t next_ = 0;
 };

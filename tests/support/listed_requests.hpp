@@ -10,12 +10,15 @@ namespace tessera {
 
 class ListedRequests final : public RequestSource {
  public:
-  explicit ListedRequests(std::vector<Request> requests) : requests_(std::move(requests)) {}
-
-  [[nodiscard]] SimTime next_arrival() const override {
-    return next_ < requests_.size() ? requests_[next_].arrival : SimTime::max();
+  explicit ListedRequests(std::vector<Request> requests) : requests_(std::move(requests)) {
+    announce_next();
   }
-  const Request& pop() override { return requests_[next_++]; }
+
+  const Request& pop() override {
+    const Request& request = requests_[next_++];
+    announce_next();
+    return request;
+  }
   void on_end(const Request& /*request*/, SimTime /*now*/) override {}
   [[nodiscard]] SourceCounts counts() const override {
     return {.requests = static_cast<std::int64_t>(next_)};
@@ -30,6 +33,10 @@ class ListedRequests final : public RequestSource {
   }
 
  private:
+  void announce_next() {
+    announce(next_ < requests_.size() ? requests_[next_].arrival : SimTime::max());
+  }
+
   std::vector<Request> requests_;
   std::size_t next_ = 0;
 };

@@ -1,6 +1,7 @@
 // Arrival processes against their closed forms, and where sources end.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/unit/workload_builders.hpp"
@@ -8,6 +9,7 @@
 namespace tessera {
 namespace {
 
+using workload_test::drain;
 using workload_test::make_source;
 using workload_test::requests_of;
 
@@ -204,6 +206,43 @@ TEST(Arrivals, TakingARequestThatIsNotThereIsAMistake) {
   const auto source = make_source(spec);
   static_cast<void>(source->pop());
   EXPECT_THROW(static_cast<void>(source->pop()), std::logic_error);
+}
+
+// Requests are drawn some at a time: that shows neither in where they end nor in what is counted.
+TEST(Arrivals, FewerRequestsAreTheFirstOnes) {
+  WorkloadSpec spec;
+  spec.prompt_tokens = LognormalLength{100.0, 1.0, Tokens{50}, Tokens{200}};
+  spec.output_tokens = UniformLength{Tokens{1}, Tokens{9}};
+  spec.requests = 300;
+  const auto whole = make_source(spec, 3);
+  const std::vector<Request> all = drain(*whole);
+  ASSERT_EQ(all.size(), 300U);
+  EXPECT_GT(whole->counts().clamped_prompts, 100);
+  for (const std::size_t size : {1U, 63U, 64U, 65U, 128U, 129U, 192U}) {
+    const auto last = all.begin() + static_cast<std::ptrdiff_t>(size);
+    spec.requests = static_cast<std::int64_t>(size);
+    spec.duration.reset();
+    const auto few = make_source(spec, 3);
+    spec.requests.reset();
+    spec.duration = all[size - 1].arrival.since_start();
+    const auto early = make_source(spec, 3);
+    for (RequestSource* const source : {few.get(), early.get()}) {
+      const std::vector<Request> requests = drain(*source);
+      ASSERT_EQ(requests.size(), size);
+      EXPECT_TRUE(std::equal(requests.begin(), requests.end(), all.begin(), last,
+                             [](const Request& a, const Request& b) {
+                               return a.arrival == b.arrival && a.prompt == b.prompt &&
+                                      a.output == b.output;
+                             }));
+      EXPECT_EQ(source->counts().requests, static_cast<std::int64_t>(size));
+      // What is clamped stands at an end of the range; hardly anything is drawn there.
+      const auto at_ends = std::count_if(all.begin(), last, [](const Request& request) {
+        return request.prompt == Tokens{50} || request.prompt == Tokens{200};
+      });
+      EXPECT_LE(source->counts().clamped_prompts, at_ends);
+      EXPECT_GE(source->counts().clamped_prompts, at_ends - 5);
+    }
+  }
 }
 
 }  // namespace

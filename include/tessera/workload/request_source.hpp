@@ -36,7 +36,7 @@ class RequestSource {
   virtual ~RequestSource() = default;
 
   // When the next request arrives; SimTime::max() when none is known to. Never before the last one.
-  [[nodiscard]] virtual SimTime next_arrival() const = 0;
+  [[nodiscard]] SimTime next_arrival() const { return next_arrival_; }
   // Takes it. It is good until the next is taken. Precondition: next_arrival() < SimTime::max(). Ids
   // count up from 0.
   virtual const Request& pop() = 0;
@@ -46,6 +46,13 @@ class RequestSource {
   [[nodiscard]] virtual SourceCounts counts() const = 0;
   // Known before the first request.
   [[nodiscard]] virtual SourceTraits traits() const { return {}; }
+
+ protected:
+  // Each source says so when it is made, and whenever it changes. (It is asked for more often.)
+  void announce(SimTime next_arrival) { next_arrival_ = next_arrival; }
+
+ private:
+  SimTime next_arrival_ = SimTime::max();
 };
 
 // Draws from streams named after what they draw ("arrivals", "prompt_tokens", "output_tokens",
