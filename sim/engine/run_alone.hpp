@@ -15,16 +15,15 @@ namespace tessera {
 template <class AnyEngine>
 SimTime run_alone(AnyEngine& engine, RequestSource& source) {
   // Made once: it hears of every request.
-  SimTime time_of_ends;
+  SimTime now;
   bool has_ended = false;
   std::function<void(const Request&)> on_end;
   if (source.traits().hears_of_ends) {
     on_end = [&](const Request& request) {
-      source.on_end(request, time_of_ends);
+      source.on_end(request, now);
       has_ended = true;
     };
   }
-  SimTime now;
   SimTime arrival = source.next_arrival();
   while (true) {
     while (arrival <= now) {
@@ -44,7 +43,6 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
       continue;
     }
     now = until;
-    time_of_ends = now;
     engine.end_step(now, on_end);
     if (has_ended) {
       has_ended = false;

@@ -32,6 +32,7 @@ namespace {
 
 using Slot = std::uint32_t;
 constexpr Slot nobody = RunningList::nobody;
+using OnEnd = std::function<void(const Request&)>;
 
 CountedPool counted_pool(const Scenario& scenario, const MemoryPlan& plan) {
   const auto& spec = std::get<PagedKvSpec>(scenario.engine.kv_cache);
@@ -43,21 +44,30 @@ class SpanEngine final : public ServingEngine {
   SpanEngine(EngineId id, const Scenario& scenario, const MemoryPlan& plan, Recorder& recorder);
 
   [[nodiscard]] bool submit(const Request& request, SimTime now) override;
-  SimTime schedule(SimTime now, SimTime horizon) override;
-  void end_step(SimTime now, const std::function<void(const Request&)>& on_end) override;
+  SimTime schedule(SimTime now, SimTime horizon) override {
+    end_ = launch(now, horizon);
+    is_busy_ = end_ < SimTime::max();
+    return end_;
+  }
+  void end_step(SimTime now, const OnEnd& on_end) override {
+    TESSERA_INVARIANT(is_busy_ && end_ == now, "a span ends when its time is over");
+    is_busy_ = false;
+    end_span(now, on_end);
+  }
   // One function, as it is all that a run of one engine does.
-  [[gnu::flatten]] SimTime run(RequestSource& source) override { return run_alone(*this, source); }
+  [[gnu::flatten]] SimTime run(RequestSource& source) override;
   void finish() override;
 
   [[nodiscard]] bool busy() const override { return is_busy_; }
-  [[nodiscard]] SimTime busy_until() const override {
-    return start_ + Duration::picoseconds(length_);
-  }
+  [[nodiscard]] SimTime busy_until() const override { return end_; }
   [[nodiscard]] std::int64_t iterations() const override { return decodes_.iteration(); }
   [[nodiscard]] Bytes kv_reserved() const override { return pool_.reserved(); }
 
  private:
   [[nodiscard]] Slot take_slot();
+
+  // Decides a step, and launches as many like it as may be, as schedule() says.
+  [[nodiscard]] SimTime launch(SimTime now, SimTime horizon);
 
   // Deciding a step.
   void serve_running(SimTime now);
@@ -77,11 +87,12 @@ class SpanEngine final : public ServingEngine {
   // Running it, and as many like it as may be.
   [[nodiscard]] DecodeBatch::Span launch_decodes(SimTime now, SimTime horizon);
   [[nodiscard]] DecodeBatch::Span launch_mixed(SimTime now);
-  void begin_span(const DecodeBatch::Span& span, SimTime now);
+  [[nodiscard]] SimTime begin_span(const DecodeBatch::Span& span, SimTime now);
 
   // Ending it.
+  void end_span(SimTime now, const OnEnd& on_end);
   void end_prefill(Slot slot, SpanSequence& sequence, SimTime now);
-  void leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end);
+  void leave(Slot slot, SimTime now, const OnEnd& on_end);
   void leave_decodes(Slot slot, SimTime now);
 
   void report_idle(SimTime now);
@@ -119,10 +130,9 @@ class SpanEngine final : public ServingEngine {
   bool memory_blocks_ = false;  // somebody
   bool queue_turns_ = false;    // it leaves the queue in another order
 
-  // The span that runs.
+  // The span that runs, where somebody else drives it.
   bool is_busy_ = false;
-  SimTime start_;
-  std::int64_t length_ = 0;  // picoseconds
+  SimTime end_;
 
   SpanTotals totals_;
   std::unique_ptr<SpanReport> report_;  // to a recorder that looks into spans
@@ -175,7 +185,21 @@ Slot SpanEngine::take_slot() {
   return slot;
 }
 
-SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
+SimTime SpanEngine::run(RequestSource& source) {
+  // Nobody asks it whether it is busy.
+  struct Alone {
+    SpanEngine& engine;
+    [[nodiscard]] bool submit(const Request& request, SimTime now) {
+      return engine.submit(request, now);
+    }
+    SimTime schedule(SimTime now, SimTime horizon) { return engine.launch(now, horizon); }
+    void end_step(SimTime now, const OnEnd& on_end) { engine.end_span(now, on_end); }
+  };
+  Alone alone{*this};
+  return run_alone(alone, source);
+}
+
+SimTime SpanEngine::launch(SimTime now, SimTime horizon) {
   if (running_.size() == 0 && waiting_.empty()) {
     if (report_) {
       report_idle(now);
@@ -193,8 +217,7 @@ SimTime SpanEngine::schedule(SimTime now, SimTime horizon) {
   TESSERA_INVARIANT(running_.size() > 0 || num_preempted_ > 0, "no idle node with runnable work");
   phases_.set_queue_block(memory_blocks_ ? QueueBlock::memory : QueueBlock::slot, now);
   const bool decodes_only = prefills_.empty() && decodes_.size() > 0;
-  begin_span(decodes_only ? launch_decodes(now, horizon) : launch_mixed(now), now);
-  return busy_until();
+  return begin_span(decodes_only ? launch_decodes(now, horizon) : launch_mixed(now), now);
 }
 
 // In order of admission, everyone gets the blocks for its tokens; where there are none left, from
@@ -353,24 +376,21 @@ DecodeBatch::Span SpanEngine::launch_mixed(SimTime now) {
   return {.steps = 1, .blocks = 0, .picoseconds = price.total};
 }
 
-void SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
+SimTime SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
   TESSERA_INVARIANT(span.picoseconds >= 0, "time does not run backwards");
-  is_busy_ = true;
-  start_ = now;
-  length_ = span.picoseconds;
+  const SimTime end = now + Duration::picoseconds(span.picoseconds);
   totals_.add(queues(), pool_, span.blocks, span.picoseconds);
   pool_.take(span.blocks);
   if (report_) {
-    report_->set_length(span.steps, span.blocks, busy_until());
+    report_->set_length(span.steps, span.blocks, end);
   }
+  return end;
 }
 
-void SpanEngine::end_step(SimTime now, const std::function<void(const Request&)>& on_end) {
-  TESSERA_INVARIANT(busy() && busy_until() == now, "a span ends when its time is over");
+void SpanEngine::end_span(SimTime now, const OnEnd& on_end) {
   if (report_) {
     recorder_.on_span(report_->span());
   }
-  is_busy_ = false;
   decodes_.take_ends(leaving_);
   if (!prefills_.empty()) {
     prefills_.end_step(ticks_of(now), [&](Slot slot, SpanSequence& sequence) {
@@ -403,7 +423,7 @@ void SpanEngine::end_prefill(Slot slot, SpanSequence& sequence, SimTime now) {
   }
 }
 
-void SpanEngine::leave(Slot slot, SimTime now, const std::function<void(const Request&)>& on_end) {
+void SpanEngine::leave(Slot slot, SimTime now, const OnEnd& on_end) {
   SpanSequence& sequence = sequences_[slot];
   running_.remove(slot);
   leave_decodes(slot, now);
