@@ -9,7 +9,7 @@
 
 namespace tessera {
 
-// It ended by itself, 63 bits hold its instants, and Distribution takes its latencies as short ones.
+// It ended by itself, 63 bits hold its instants, and its latencies are short ones to Distribution.
 // Times are in picoseconds.
 class UsualRequest {
  public:
