@@ -12,7 +12,8 @@
 
 namespace tessera {
 
-// What is alike in the rows of all requests.
+// In the order of the columns. How a cell is written is up to the kind of row: of a usual request,
+// or of any.
 template <class Row, class Request>
 [[gnu::always_inline]] inline void write_request(Row& row, const Request& request,
                                                  const RequestRecord& record) {

@@ -85,15 +85,16 @@ class RowText {
       empty();
     }
   }
-  // The same for numbers of 63 bits, in fewer instructions.
-  // Mostly thousands of seconds.
+  // The same for numbers of 63 bits, in fewer instructions: of mostly thousands of seconds,
   [[gnu::always_inline]] void narrow_seconds(std::uint64_t picoseconds) {
     end_ = digits::write_large_cell<4>(end_, picoseconds);
   }
+  // of a latency,
   [[gnu::always_inline]] void narrow_latency(std::uint64_t picoseconds) {
     end_ = digits::write_scaled_cell<3>(end_, picoseconds);
   }
-  // Whole seconds, as text of so many letters with a point at its end, and the fraction behind it.
+  // and of whole seconds, as text of so many letters with a point at its end, and the fraction
+  // behind it.
   [[gnu::always_inline]] void narrow_seconds(std::uint64_t letters, std::uint64_t length,
                                              const digits::FractionDigits<4>& fraction) {
     std::memcpy(end_, &letters, sizeof(letters));

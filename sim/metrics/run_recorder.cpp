@@ -283,20 +283,20 @@ bool RunRecorder::names_sequences() const {
 
 void RunRecorder::on_request_end(const RequestRecord& record) {
   State& state = *state_;
+  if (UsualRequest::is(record)) [[likely]] {
+    const UsualRequest request(record);
+    state.requests.add(request);
+    if (state.request_rows) {
+      state.request_rows->add(request);
+    }
+  } else {
+    state.add_any(record);
+  }
   if (state.throughput && record.status == RequestStatus::finished) {
     state.throughput->add_finished(record.engine, record.ended);
   }
   if (state.trace) {
     state.trace->add(record);
-  }
-  if (!UsualRequest::is(record)) [[unlikely]] {
-    state.add_any(record);
-    return;
-  }
-  const UsualRequest request(record);
-  state.requests.add(request);
-  if (state.request_rows) {
-    state.request_rows->add(request);
   }
 }
 

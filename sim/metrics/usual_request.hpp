@@ -9,8 +9,8 @@
 
 namespace tessera {
 
-// It ended by itself, 63 bits hold its instants, and Distribution takes its
-// latencies as short ones. Times are in picoseconds.
+// It ended by itself, 63 bits hold its instants, and its latencies are short ones to Distribution.
+// Times are in picoseconds.
 class UsualRequest {
  public:
   // No record that breaks an invariant is that of a usual request.
