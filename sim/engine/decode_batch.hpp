@@ -262,8 +262,7 @@ void DecodeBatch::sum_up(SpanSequence& sequence, std::int64_t blocks_before, Tic
   const auto steps = static_cast<Ticks>(iteration_ - sequence.since_iteration);
   const auto taken = static_cast<Ticks>(sequence.blocks - blocks_before);
   const Ticks until_written = clock_ - sequence.clock - steps * sequence.since;
-  const Ticks after_taken =
-      taken * now - (residues_[sequence.residue].clock - sequence.take_clock);
+  const Ticks after_taken = taken * now - (residues_[sequence.residue].clock - sequence.take_clock);
   const Area entries = static_cast<Area>(sequence.entries - 1) * time - until_written;
   const Area blocks = static_cast<Area>(blocks_before) * time + after_taken;
   held_.entries += entries;

@@ -37,8 +37,8 @@ class RequestSource {
 
   // When the next request arrives; SimTime::max() when none is known to. Never before the last one.
   [[nodiscard]] SimTime next_arrival() const { return next_arrival_; }
-  // Takes it. It is good until the next is taken. Precondition: next_arrival() < SimTime::max(). Ids
-  // count up from 0.
+  // Takes it. It is good until the next is taken. Precondition: next_arrival() < SimTime::max().
+  // Ids count up from 0.
   virtual const Request& pop() = 0;
   // A request has ended, in whatever way; a closed loop's user may now send another, not before
   // `now`. Called in order of ending.
