@@ -162,7 +162,7 @@ class DecodeBatch {
     return {most - left, taken, static_cast<std::int64_t>(time - now)};
   }
   // As many take the time of the closed forms.
-  static constexpr std::int64_t few_steps = 32;
+  static constexpr std::int64_t few_steps = 48;
   Span advance_far(std::int64_t most, const DurationSeries& durations, Ticks now,
                    std::int64_t room);
   // Returns the blocks that all but the first of so many steps take.

@@ -15,15 +15,17 @@ namespace tessera {
 template <class AnyEngine>
 SimTime run_alone(AnyEngine& engine, RequestSource& source) {
   // Made once: it hears of every request.
-  SimTime now;
+  SimTime time_of_ends;
   bool has_ended = false;
   std::function<void(const Request&)> on_end;
-  if (source.traits().hears_of_ends) {
+  const bool hears_of_ends = source.traits().hears_of_ends;
+  if (hears_of_ends) {
     on_end = [&](const Request& request) {
-      source.on_end(request, now);
+      source.on_end(request, time_of_ends);
       has_ended = true;
     };
   }
+  SimTime now;
   SimTime arrival = source.next_arrival();
   while (true) {
     while (arrival <= now) {
@@ -43,6 +45,9 @@ SimTime run_alone(AnyEngine& engine, RequestSource& source) {
       continue;
     }
     now = until;
+    if (hears_of_ends) {
+      time_of_ends = now;
+    }
     engine.end_step(now, on_end);
     if (has_ended) {
       has_ended = false;

@@ -20,8 +20,10 @@ enum class RequestId : std::int64_t {};
 enum class GivesUp : std::uint8_t { cancels, times_out };
 
 struct Request {
-  RequestId id{};
   SimTime arrival;
+  SimTime deadline = SimTime::max();     // when it should have ended; max: whenever
+  SimTime gives_up_at = SimTime::max();  // its client goes away then; max: never
+  RequestId id{};
   Tokens prompt{0};  // at least 1
   Tokens output{0};  // tokens until it ends by itself, at least 1
   // The most that it may sample (the API's max_tokens), which engines reserve by, because they do
@@ -32,11 +34,9 @@ struct Request {
   std::int64_t client = 0;  // the user of a closed loop who waits for it
   // Sequences that are sampled from its prompt, all as long as `output` (n, or best_of).
   std::int64_t num_sequences = 1;
-  bool use_beam_search = false;           // they are the beams of a search
-  SimTime deadline = SimTime::max();      // when it should have ended; max: whenever
-  SimTime gives_up_at = SimTime::max();   // its client goes away then; max: never
-  GivesUp gives_up = GivesUp::times_out;  // and how
   ContentKeys content;
+  bool use_beam_search = false;           // its sequences are the beams of a search
+  GivesUp gives_up = GivesUp::times_out;  // how its client goes away
 };
 
 }  // namespace tessera
