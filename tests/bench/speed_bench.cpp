@@ -2,6 +2,7 @@
 // idle engine, in spans and step by step. Items are requests; CPU time is what counts.
 #include <benchmark/benchmark.h>
 
+#include "tessera/config/load.hpp"
 #include "tessera/engine/simulate.hpp"
 #include "tessera/metrics/run_recorder.hpp"
 #include "tests/support/scenarios.hpp"
@@ -28,6 +29,15 @@ Scenario engine_of(std::int64_t max_num_seqs, double rate, std::int64_t num_bloc
       LognormalLength{.median = 160, .sigma = 0.9, .max = Tokens{511}};
   scenario.output.memory.reset();
   scenario.output.timeseries.reset();
+  return scenario;
+}
+
+// A T4 by the roofline, which serves OPT-125M: the scenario that the gates count instructions with.
+Scenario t4_of(std::int64_t max_num_seqs, double rate) {
+  const auto text = ScenarioText::read(TESSERA_SOURCE_DIR "/tests/bench/load_80.yaml");
+  Scenario scenario = text.load({}).scenario;
+  std::get<VllmV1Spec>(scenario.engine.policy).max_num_seqs = max_num_seqs;
+  scenario.workload.arrivals = PoissonArrivals{.rate = Rate{rate}};
   return scenario;
 }
 
@@ -130,6 +140,9 @@ BENCHMARK_CAPTURE(in_spans, kv_bound, engine_of(256, 4.0, 1200))->Unit(benchmark
 BENCHMARK_CAPTURE(alone, load_80_32, engine_of(32, 2.5, roomy))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(alone, load_80_256, engine_of(256, 6.4, roomy))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(alone, load_20_32, engine_of(32, 0.6, roomy))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, t4_load_80_32, t4_of(32, 14.4))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, t4_load_80_256, t4_of(256, 23.6))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(alone, t4_load_20_32, t4_of(32, 3.6))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step_by_step, saturated_32, engine_of(32, 3.3, roomy))
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step_by_step, saturated_256, engine_of(256, 8.5, roomy))
