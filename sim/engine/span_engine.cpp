@@ -201,7 +201,7 @@ SimTime SpanEngine::run(RequestSource& source) {
 
 SimTime SpanEngine::launch(SimTime now, SimTime horizon) {
   if (running_.size() == 0 && waiting_.empty()) {
-    if (report_) {
+    if (report_) [[unlikely]] {
       report_idle(now);
     }
     return SimTime::max();
@@ -345,7 +345,7 @@ DecodeBatch::Span SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
   if (num_preempted_ == 0 && !queue_turns_) {
     most = decodes_.steps_with_blocks(decodes_.steps_to_next_end(), pool_.spare());
   }
-  if (report_) {
+  if (report_) [[unlikely]] {
     report_->begin(now, decodes_.shape(), queues(), num_preempted_);
     report_->set_price(pricer_, price, durations);
   }
@@ -363,7 +363,7 @@ DecodeBatch::Span SpanEngine::launch_decodes(SimTime now, SimTime horizon) {
 DecodeBatch::Span SpanEngine::launch_mixed(SimTime now) {
   const StepShape shape = prefills_.beside(decodes_.shape());
   const SpanPricer::Mixed price = pricer_.mixed(shape);
-  if (report_) {
+  if (report_) [[unlikely]] {
     report_->begin(now, shape, queues(), num_preempted_);
     report_->set_price(pricer_, price);
   }
@@ -381,14 +381,14 @@ SimTime SpanEngine::begin_span(const DecodeBatch::Span& span, SimTime now) {
   const SimTime end = now + Duration::picoseconds(span.picoseconds);
   totals_.add(queues(), pool_, span.blocks, span.picoseconds);
   pool_.take(span.blocks);
-  if (report_) {
+  if (report_) [[unlikely]] {
     report_->set_length(span.steps, span.blocks, end);
   }
   return end;
 }
 
 void SpanEngine::end_span(SimTime now, const OnEnd& on_end) {
-  if (report_) {
+  if (report_) [[unlikely]] {
     recorder_.on_span(report_->span());
   }
   decodes_.take_ends(leaving_);
@@ -415,7 +415,7 @@ void SpanEngine::end_prefill(Slot slot, SpanSequence& sequence, SimTime now) {
   sequence.sample(now);
   sequence.end_prefilling(phases_, now);
   decodes_.join(slot, ticks_of(now));
-  if (report_) {
+  if (report_) [[unlikely]] {
     report_->join(slot);
   }
   if (sequence.entries == sequence.final_entries) {
@@ -438,7 +438,7 @@ void SpanEngine::leave(Slot slot, SimTime now, const OnEnd& on_end) {
 
 void SpanEngine::leave_decodes(Slot slot, SimTime now) {
   decodes_.leave(slot, ticks_of(now));
-  if (report_) {
+  if (report_) [[unlikely]] {
     report_->leave(slot);
   }
 }
