@@ -74,7 +74,8 @@ class DecodeBatch {
     std::int64_t blocks = 0;  // that all but the first of them take
     std::int64_t picoseconds = 0;
   };
-  // No step takes longer than this, and no span is begun where the last one has taken as long.
+  // In picoseconds: no step takes longer than the one, and no span goes on once it has taken the
+  // other, so that 64 bits hold its sums.
   static constexpr std::int64_t longest_step = DurationSeries::longest_term;
   static constexpr std::int64_t longest_span = std::int64_t{1} << 46;
   // Gets through steps, which from `now` on take `durations`: those that begin before `room`
